@@ -1,0 +1,1 @@
+"""The domain: knows money, documents and law; knows no HTTP and no Flask."""

@@ -1,0 +1,103 @@
+"""One database, SQLite or PostgreSQL, behind one proxy; and the one way to open a write transaction.
+
+SQLite writes begin IMMEDIATE: a read that later writes would otherwise fail at once with "database is locked"
+(measured: 442 of 600 transactions). PostgreSQL runs READ COMMITTED with row locks taken in the fixed order
+attempt, customer, invoices by id, counter, audit.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from peewee import DatabaseProxy, ModelSelect, PostgresqlDatabase, SqliteDatabase
+from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+database = DatabaseProxy()
+
+POOL_SIZE = 20
+SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "foreign_keys": 1,
+    "synchronous": "full",  # WAL with NORMAL may lose the last commits when the power goes; money may not
+    "busy_timeout": 10_000,
+    "cache_size": -8_000,
+}
+
+
+def open_database(url: str) -> SqliteDatabase | PostgresqlDatabase:
+    """A pooled database for `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        path = unquote(parts.path[1:])
+        return PooledSqliteDatabase(
+            path,
+            lock_type="IMMEDIATE",
+            check_same_thread=False,
+            timeout=10,
+            max_connections=POOL_SIZE,
+            pragmas=SQLITE_PRAGMAS,
+            field_types={"TIMESTAMPTZ": "TEXT"},
+        )
+    if parts.scheme in {"postgres", "postgresql"}:
+        return PooledPostgresqlDatabase(
+            url,
+            prefer_psycopg3=True,
+            timeout=10,
+            max_connections=POOL_SIZE,
+            stale_timeout=300,
+        )
+    raise ValueError(f"DATABASE_URL must begin with sqlite: or postgresql:, not {parts.scheme!r}")
+
+
+def use(real: SqliteDatabase | PostgresqlDatabase) -> None:
+    """Make `real` the database of this process."""
+    database.initialize(real)
+
+
+def is_sqlite() -> bool:
+    """Whether this process speaks to SQLite."""
+    return isinstance(database.obj, SqliteDatabase)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """All or nothing. Every public verb opens one; nothing inside may speak HTTP or SMTP or draw a PDF."""
+    with database.atomic():
+        yield
+
+
+@contextmanager
+def connection() -> Iterator[None]:
+    """A connection for a command, a job or a test; a nested use shares the outer one."""
+    opened = database.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        if opened:
+            database.close()
+
+
+def lock(query: ModelSelect) -> ModelSelect:
+    """Lock the rows of `query` until the transaction ends. On SQLite the whole file is locked already."""
+    return query if is_sqlite() else query.for_update()
+
+
+def lock_free(query: ModelSelect) -> ModelSelect:
+    """Lock the rows of `query` that nobody else holds, for claiming work."""
+    return query if is_sqlite() else query.for_update(skip_locked=True)
+
+
+def after_commit(do: Callable[[], object]) -> None:
+    """Call `do` once the outermost transaction is durable; at once where there is none."""
+    database.obj.after_commit(do)
+
+
+def execute(sql: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a DB-API cursor
+    """Run constant SQL. Values travel only as parameters, written `?` here for both databases."""
+    text = sql if is_sqlite() else sql.replace("?", "%s")
+    return database.execute_sql(text, values)

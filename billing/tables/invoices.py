@@ -1,0 +1,109 @@
+"""Invoices, their lines and taxes, and what happened to them."""
+
+from __future__ import annotations
+
+from peewee import AutoField, BigIntegerField, BooleanField, DateField, ForeignKeyField, IntegerField, JSONField, TextField
+
+from billing.tables.base import Instant, Table
+from billing.tables.parties import Customer
+from billing.tables.people import User
+
+
+class Invoice(Table):
+    """A draft has no number; an issued one never changes but for its status and balance (a trigger sees to it).
+
+    Money is whole minor units of `currency`. `frozen` is the snapshot every later page and PDF is drawn from.
+    `position` grows with every issue (year * 10**9 + number) and is what lists are ordered and paged by.
+    """
+
+    id = AutoField()
+    customer = ForeignKeyField(Customer, backref="invoices")
+    status = TextField(default="draft")  # draft, issued, void
+    number = TextField(null=True, unique=True)
+    series = TextField(null=True)
+    series_number = BigIntegerField(null=True)
+    position = BigIntegerField(null=True, unique=True)
+    currency = TextField()
+    issue_on = DateField(null=True)
+    due_on = DateField(null=True)
+    terms_days = IntegerField()
+    po = TextField(default="")
+    subject = TextField(default="")
+    notes = TextField(default="")
+    discount_kind = TextField(default="")  # "", percent, fixed
+    discount_value = BigIntegerField(default=0)  # ppm or minor units
+    rounding_rule = TextField()
+    lines_minor = BigIntegerField(default=0)
+    discount_minor = BigIntegerField(default=0)
+    net_minor = BigIntegerField(default=0)
+    tax_minor = BigIntegerField(default=0)
+    total_minor = BigIntegerField(default=0)
+    balance_minor = BigIntegerField(default=0)
+    search_text = TextField(default="")  # casefolded number, subject, PO
+    frozen = JSONField(null=True)
+    frozen_sha256 = TextField(null=True)
+    version = IntegerField(default=1)
+    created_at = Instant()
+    created_by = ForeignKeyField(User, null=True)
+    issued_at = Instant(null=True)
+    paid_at = Instant(null=True)
+    voided_at = Instant(null=True)
+    void_reason = TextField(default="")
+    viewed_at = Instant(null=True)
+
+
+class InvoiceLine(Table):
+    """One line. Quantity and unit price are decimal strings and may carry more decimals than the currency."""
+
+    id = AutoField()
+    invoice = ForeignKeyField(Invoice, backref="lines")
+    position = IntegerField()
+    description = TextField()
+    detail = TextField(default="")
+    quantity = TextField()
+    unit = TextField(default="")
+    unit_price = TextField()
+    discount_kind = TextField(default="")
+    discount_value = BigIntegerField(default=0)
+    tax_category = TextField()
+    tax_rate_ppm = IntegerField()
+    tax_reason = TextField(default="")
+    gross_minor = BigIntegerField()
+    discount_minor = BigIntegerField()
+    net_minor = BigIntegerField()
+
+
+class InvoiceTax(Table):
+    """One tax group of an invoice: EN 16931 computes its tax once, from its base."""
+
+    id = AutoField()
+    invoice = ForeignKeyField(Invoice, backref="taxes")
+    position = IntegerField()
+    category = TextField()
+    rate_ppm = IntegerField()
+    reason = TextField(default="")
+    base_minor = BigIntegerField()
+    tax_minor = BigIntegerField()
+
+
+class Activity(Table):
+    """What happened to an invoice, in order, for good. `to_status` is set where its status changed."""
+
+    id = AutoField()
+    invoice = ForeignKeyField(Invoice, backref="activities")
+    sequence = IntegerField()
+    kind = TextField()
+    from_status = TextField(null=True)
+    to_status = TextField(null=True)
+    facts = JSONField()
+    customer_sees = BooleanField()
+    actor = TextField()
+    at = Instant()
+
+
+class Counter(Table):
+    """The last number given in a series; raised in the transaction that uses it, so that no hole is left."""
+
+    key = TextField(primary_key=True)
+    value = BigIntegerField()
+    last_on = DateField(null=True)  # numbers follow issue dates

@@ -84,7 +84,7 @@ TABLES = [
         expires_at {instant} NOT NULL,
         ended_at {instant}
     )""",
-    "CREATE INDEX session_user ON session (user_id)",
+    "CREATE INDEX session_of_user ON session (user_id)",
     """CREATE TABLE sign_in_code (
         id {key},
         email TEXT NOT NULL,

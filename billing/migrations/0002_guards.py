@@ -32,11 +32,10 @@ GUARDS = [
     ),
     Guard(
         "invoice_issue_adds_up", "invoice", "UPDATE",
-        "OLD.status = 'draft' AND NEW.status = 'issued' AND NOT ("
+        "OLD.status = 'draft' AND NEW.status = 'issued' AND NOT COALESCE("
         "NEW.lines_minor = (SELECT SUM(net_minor) FROM invoice_line WHERE invoice_id = NEW.id)"
         " AND NEW.net_minor = (SELECT SUM(base_minor) FROM invoice_tax WHERE invoice_id = NEW.id)"
-        " AND NEW.tax_minor = (SELECT SUM(tax_minor) FROM invoice_tax WHERE invoice_id = NEW.id))"
-        " IS DISTINCT FROM FALSE",
+        " AND NEW.tax_minor = (SELECT SUM(tax_minor) FROM invoice_tax WHERE invoice_id = NEW.id), FALSE)",
         "the lines and taxes of an invoice add up to its totals",
     ),
     Guard(

@@ -1,6 +1,6 @@
-"""Calendar arithmetic on anchors: the n-th month is always counted from the first day, never from the last result.
+"""Calendar arithmetic: the n-th month is counted from the anchor, never from the month before.
 
-31 January plus one month is 28 or 29 February, plus two is 31 March: nothing drifts, and periods tile without a hole.
+31 January plus one month is 28 or 29 February, plus two is 31 March: nothing drifts, and periods tile.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Period(NamedTuple):
 
 
 def add_months(anchor: date, months: int) -> date:
-    """The same day of the month `months` later (or earlier), or that month's last day where it has no such day.
+    """The same day `months` later (or earlier), or that month's last day where it has no such day.
 
     Raises: DateOutOfRange.
     """
@@ -82,7 +82,7 @@ def due_on(issue_on: date, terms_days: int) -> date:
 def nth_period(anchor: date, n: int, months: int) -> Period:
     """The n-th period of `months` months from the anchor, counted from 0: half-open [first, until).
 
-    Both ends come from the anchor, so that period n ends on the day period n + 1 begins. Raises: DateOutOfRange.
+    Both ends come from the anchor, so that period n ends where period n + 1 begins. Raises: DateOutOfRange.
     """
     assert n >= 0, "periods are counted from 0"
     assert months >= 1, "a period has at least one month"

@@ -1,0 +1,104 @@
+"""Mailed links: each opens one invoice and nothing else, and signs nobody in.
+
+A token is an HMAC of the link's id, so that a mail can be rendered at delivery; only its SHA-256 is stored.
+Opening a link changes nothing. Revoking one is a row (SETTLED 20; ASVS 6.5, 11.5).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from billing import audit
+from billing.db import transaction
+from billing.errors import Missing, Refusal
+from billing.tables import Invoice, Link, LinkRevocation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.actors import Actor
+    from billing.tables import Contact
+
+LIFETIME = timedelta(days=400)
+_key: list[bytes] = []
+
+
+class LinkExpired(Refusal):
+    """The link is known, but over; a new one can be mailed to the same recipient."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__("This link has expired. We can send a new one to the email address this invoice was sent to.")
+        self.link = link
+
+
+def use_key(secret_key: str) -> None:
+    """Derive the key of link tokens from the installation's secret."""
+    _key[:] = [hmac.digest(secret_key.encode(), b"remit document link", "sha256")]
+
+
+def create(invoice: Invoice, *, recipient: str, at: datetime, contact: Contact | None = None) -> int:
+    """A link to one invoice for one recipient, inside the caller's transaction; gives its id."""
+    from billing.db import execute, is_sqlite
+
+    if is_sqlite():
+        rows = execute("SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'link'), 0) + 1").fetchall()
+    else:
+        rows = execute("SELECT nextval(pg_get_serial_sequence('link', 'id'))").fetchall()
+    link_id = int(rows[0][0])
+    Link.insert(
+        id=link_id,
+        invoice=invoice.id,
+        contact=contact.id if contact else None,
+        recipient=recipient,
+        token_hash=_hash(token(link_id)),
+        created_at=at,
+        expires_at=at + LIFETIME,
+    ).execute()
+    return link_id
+
+
+def token(link_id: int) -> str:
+    """The 43 URL-safe characters that open a link."""
+    assert _key, "links.use_key comes first"
+    return base64.urlsafe_b64encode(hmac.digest(_key[0], f"link:{link_id}".encode(), "sha256")).rstrip(b"=").decode()
+
+
+def url(base: str, link_id: int) -> str:
+    """The address that is mailed."""
+    return f"{base}/i/{token(link_id)}"
+
+
+def open_link(text: str, *, at: datetime) -> Link:
+    """The link a token opens. Raises Missing for unknown and revoked ones alike, LinkExpired when it is over."""
+    link = Link.get_or_none(Link.token_hash == _hash(text[:100]))
+    if link is None or _revoked(link.id):
+        raise Missing("This link does not open anything. Check the link in your email.")
+    if link.expires_at <= at:
+        raise LinkExpired(link)
+    return link
+
+
+def still_open(link_id: int, *, at: datetime) -> Link | None:
+    """The link of a scope cookie, while it still opens."""
+    link = Link.get_or_none((Link.id == link_id) & (Link.expires_at > at))
+    return None if link is None or _revoked(link.id) else link
+
+
+def revoke(link: Link, *, by: Actor, at: datetime) -> None:
+    """End a link. A second time changes nothing."""
+    with transaction():
+        if not _revoked(link.id):
+            LinkRevocation.insert(link=link.id, at=at, by=by.key).execute()
+            audit.record("link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id})
+
+
+def _revoked(link_id: int) -> bool:
+    return bool(LinkRevocation.select(LinkRevocation.id).where(LinkRevocation.link == link_id).exists())
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,15 @@
+"""From a frozen invoice to the bytes of its PDF, drawn in a process that may be killed and never in a web request.
+
+    with Renderer() as renderer:
+        pdf = renderer.render(invoice_html(snapshot), title=..., author=..., at=issued_at, lines=len(lines))
+
+`pages` writes the HTML; `client` is what the worker holds; `warm` is the other process; `child` draws one document.
+"""
+
+from __future__ import annotations
+
+from billing.rendering.client import Rendered, Renderer, RenderRefused
+from billing.rendering.limits import Limits, limits_for
+from billing.rendering.pages import invoice_html
+
+__all__ = ["Limits", "RenderRefused", "Rendered", "Renderer", "invoice_html", "limits_for"]

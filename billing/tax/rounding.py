@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def round_minor(value: Decimal, currency: str) -> int:
-    """A decimal in major units as minor units: 0.125 GBP is 13, -0.125 GBP is -13. Raises: UnknownCurrency."""
+    """A decimal in major units as minor units: 0.125 GBP is 13, -0.125 is -13. Raises: UnknownCurrency."""
     assert value.is_finite(), "an amount is finite"
     numerator, denominator = value.as_integer_ratio()
     return round_ratio(numerator * int(10 ** money.exponent(currency)), denominator)

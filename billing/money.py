@@ -346,14 +346,12 @@ def _without_minus(text: str) -> tuple[bool, str]:
 
 
 def _without_symbol(text: str, symbols: tuple[str, ...]) -> str:
-    """The text without the currency's own mark before and after it: £12, 12 GBP, £12 GBP."""
+    """The text without the currency's own marks, each at most once: £12, 12 GBP, £12 GBP."""
     for symbol in symbols:
         if text.upper().startswith(symbol.upper()):
             text = text[len(symbol) :].lstrip()
-            break
-    for symbol in symbols:
-        if text.upper().endswith(symbol.upper()):
-            return text[: -len(symbol)].rstrip()
+        elif text.upper().endswith(symbol.upper()):
+            text = text[: -len(symbol)].rstrip()
     return text
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 LIFETIME = timedelta(days=400)
 _key: list[bytes] = []
+_base: list[str] = []
 
 
 class LinkExpired(Refusal):
@@ -35,20 +37,15 @@ class LinkExpired(Refusal):
         self.link = link
 
 
-def use_key(secret_key: str) -> None:
-    """Derive the key of link tokens from the installation's secret."""
+def use(secret_key: str, base_url: str) -> None:
+    """Derive the key of link tokens from the installation's secret, and learn the address it is reached at."""
     _key[:] = [hmac.digest(secret_key.encode(), b"remit document link", "sha256")]
+    _base[:] = [base_url]
 
 
-def create(invoice: Invoice, *, recipient: str, at: datetime, contact: Contact | None = None) -> int:
+def create(invoice: Invoice, *, recipient: str, at: datetime, contact: Contact | None = None) -> str:
     """A link to one invoice for one recipient, inside the caller's transaction; gives its id."""
-    from billing.db import execute, is_sqlite
-
-    if is_sqlite():
-        rows = execute("SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'link'), 0) + 1").fetchall()
-    else:
-        rows = execute("SELECT nextval(pg_get_serial_sequence('link', 'id'))").fetchall()
-    link_id = int(rows[0][0])
+    link_id = secrets.token_hex(12)
     Link.insert(
         id=link_id,
         invoice=invoice.id,
@@ -61,15 +58,20 @@ def create(invoice: Invoice, *, recipient: str, at: datetime, contact: Contact |
     return link_id
 
 
-def token(link_id: int) -> str:
+def token(link_id: str) -> str:
     """The 43 URL-safe characters that open a link."""
-    assert _key, "links.use_key comes first"
+    assert _key, "links.use comes first"
     return base64.urlsafe_b64encode(hmac.digest(_key[0], f"link:{link_id}".encode(), "sha256")).rstrip(b"=").decode()
 
 
-def url(base: str, link_id: int) -> str:
-    """The address that is mailed."""
-    return f"{base}/i/{token(link_id)}"
+def url(link_id: str) -> str:
+    """The address that is mailed to one recipient."""
+    return f"{_base[0]}/i/{token(link_id)}"
+
+
+def plain_url(number: str) -> str:
+    """The address of an invoice without a token, as printed on its PDF; opening it asks for sign-in."""
+    return f"{_base[0]}/invoices/{number}"
 
 
 def open_link(text: str, *, at: datetime) -> Link:
@@ -82,7 +84,7 @@ def open_link(text: str, *, at: datetime) -> Link:
     return link
 
 
-def still_open(link_id: int, *, at: datetime) -> Link | None:
+def still_open(link_id: str, *, at: datetime) -> Link | None:
     """The link of a scope cookie, while it still opens."""
     link = Link.get_or_none((Link.id == link_id) & (Link.expires_at > at))
     return None if link is None or _revoked(link.id) else link
@@ -96,7 +98,7 @@ def revoke(link: Link, *, by: Actor, at: datetime) -> None:
             audit.record("link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id})
 
 
-def _revoked(link_id: int) -> bool:
+def _revoked(link_id: str) -> bool:
     return bool(LinkRevocation.select(LinkRevocation.id).where(LinkRevocation.link == link_id).exists())
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import fn
 
 from billing.db import after_commit, lock_free, transaction
-from billing.tables import Document, Mail
+from billing.tables import Document, Invoice, Mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,8 +75,12 @@ def claim_due(at: datetime, *, limit: int = 20) -> list[Mail]:
 
 
 def accepted(mail: Mail, at: datetime) -> bool:
-    """The server took it. False where the lease was lost meanwhile."""
-    return _finish(mail, state="accepted", accepted_at=at, error="")
+    """The server took it. False where the lease was lost meanwhile. The invoice it carried counts as sent."""
+    with transaction():
+        finished = _finish(mail, state="accepted", accepted_at=at, error="")
+        if finished and mail.event == NEEDS_PDF:
+            Invoice.update(sent_at=at).where((Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()).execute()
+    return finished
 
 
 def retry_later(mail: Mail, error: str, at: datetime) -> bool:

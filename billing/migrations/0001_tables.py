@@ -147,6 +147,7 @@ TABLES = [
         created_at {instant} NOT NULL,
         created_by_id INTEGER REFERENCES users (id),
         issued_at {instant},
+        sent_at {instant},
         paid_at {instant},
         voided_at {instant},
         void_reason TEXT NOT NULL,
@@ -164,12 +165,14 @@ TABLES = [
         UNIQUE (series, series_number)
     )""",
     "CREATE INDEX invoice_customer_position ON invoice (customer_id, position)",
-    "CREATE INDEX invoice_customer_open ON invoice (customer_id, due_on, balance_minor) WHERE balance_minor > 0",
+    "CREATE INDEX invoice_customer_open ON invoice (customer_id, due_on, id, balance_minor) WHERE balance_minor > 0",
+    """CREATE INDEX invoice_customer_paid ON invoice (customer_id, position)
+        WHERE balance_minor = 0 AND status = 'issued'""",
     "CREATE INDEX invoice_open_due ON invoice (due_on, id) WHERE balance_minor > 0",
     "CREATE INDEX invoice_drafts ON invoice (id) WHERE status = 'draft'",
     "CREATE INDEX invoice_voids ON invoice (position) WHERE status = 'void'",
     "CREATE INDEX invoice_open ON invoice (position) WHERE balance_minor > 0",
-    "CREATE INDEX invoice_paid ON invoice (position) WHERE paid_at IS NOT NULL",
+    "CREATE INDEX invoice_paid ON invoice (position) WHERE balance_minor = 0 AND status = 'issued'",
     """CREATE TABLE invoice_line (
         id {key},
         invoice_id INTEGER NOT NULL REFERENCES invoice (id),
@@ -353,7 +356,7 @@ TABLES = [
         stored_at {instant} NOT NULL
     )""",
     """CREATE TABLE link (
-        id {key},
+        id TEXT PRIMARY KEY NOT NULL,
         invoice_id INTEGER NOT NULL REFERENCES invoice (id),
         contact_id INTEGER REFERENCES contact (id),
         recipient TEXT NOT NULL,
@@ -364,7 +367,7 @@ TABLES = [
     "CREATE INDEX link_invoice ON link (invoice_id)",
     """CREATE TABLE link_revocation (
         id {key},
-        link_id INTEGER NOT NULL UNIQUE REFERENCES link (id),
+        link_id TEXT NOT NULL UNIQUE REFERENCES link (id),
         at {instant} NOT NULL,
         by TEXT NOT NULL
     )""",

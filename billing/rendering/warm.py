@@ -25,6 +25,7 @@ from billing.rendering import child, protocol
 PR_SET_PDEATHSIG = 1  # prctl(2): the signal a process gets when its parent dies
 LOOK_AROUND_SECONDS = 1.0  # how often we look whether our user still lives, should the pipe not tell
 REPLY_SECONDS = 30.0  # how long the user may take to send the rest of a request, or to read a reply
+GARBAGE_THRESHOLD = 50_000  # objects between collections: a child is short-lived, and its memory is bounded
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +43,7 @@ def main() -> None:
     requests, replies = _take_standard_streams()
     child.load()
     gc.collect()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     gc.freeze()  # what is loaded now stays in pages shared with every child
     with (
         tempfile.TemporaryDirectory(prefix="remit-pdf-") as scratch,

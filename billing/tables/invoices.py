@@ -46,6 +46,7 @@ class Invoice(Table):
     created_at = Instant()
     created_by = ForeignKeyField(User, null=True)
     issued_at = Instant(null=True)
+    sent_at = Instant(null=True)  # when the first mail of it was accepted
     paid_at = Instant(null=True)
     voided_at = Instant(null=True)
     void_reason = TextField(default="")

@@ -102,7 +102,7 @@ class Document(Table):
 class Link(Table):
     """A mailed link to one invoice. Its token is an HMAC of its id; only the token's SHA-256 is stored."""
 
-    id = AutoField()
+    id = TextField(primary_key=True)
     invoice = ForeignKeyField(Invoice, backref="links")
     contact = ForeignKeyField(Contact, null=True)
     recipient = TextField()

@@ -1,0 +1,168 @@
+"""Documents: the PDF of an issued invoice, drawn once by the worker and served from store for good.
+
+A row of Rendering asks for it in the transaction of the issue; a worker claims it by lease, draws it outside any
+transaction, and stores bytes and SHA-256 together. A second drawing of the same document changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from peewee import IntegrityError
+
+from billing.db import lock_free, transaction
+from billing.errors import Refusal
+from billing.tables import Document, Invoice, Rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+LEASE = timedelta(seconds=180)
+MOST_TRIES = 5
+
+
+class Draws(Protocol):
+    """What draws a page into a PDF: billing.rendering.Renderer."""
+
+    def render(self, html: str, *, title: str, author: str, at: datetime, lines: int) -> bytes:
+        """The PDF's bytes, or a refusal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """What is known of a stored document without reading its bytes."""
+
+    invoice_id: int
+    media_type: str
+    sha256: str
+    size: int
+
+
+class DocumentNotReady(Refusal):
+    """The PDF is still being drawn, or could not be drawn."""
+
+    def __init__(self) -> None:
+        super().__init__("The PDF is being prepared. Try again in a moment.")
+
+
+def queue(invoice_id: int, *, at: datetime) -> None:
+    """Ask for an invoice's PDF, inside the caller's transaction."""
+    Rendering.insert(invoice=invoice_id, due_at=at).execute()
+
+
+def stored(invoice_id: int) -> StoredDocument:
+    """What is stored for an invoice. Raises DocumentNotReady."""
+    row = (
+        Document.select(Document.invoice, Document.media_type, Document.sha256, Document.size)
+        .where(Document.invoice == invoice_id)
+        .tuples()
+        .first()
+    )
+    if row is None:
+        raise DocumentNotReady
+    return StoredDocument(*row)
+
+
+def content(invoice_id: int) -> bytes:
+    """The bytes themselves. Raises DocumentNotReady."""
+    row = Document.select(Document.content).where(Document.invoice == invoice_id).tuples().first()
+    if row is None:
+        raise DocumentNotReady
+    return bytes(row[0])
+
+
+def state(invoice_id: int) -> str:
+    """queued, drawing, stored or failed; "" where none was asked for."""
+    found = Rendering.select(Rendering.state).where(Rendering.invoice == invoice_id).tuples().first()
+    return str(found[0]) if found else ""
+
+
+def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: datetime, limit: int = 20) -> int:
+    """Draw what is due, one document at a time; gives how many were stored.
+
+    `page` makes the HTML of a frozen snapshot. A refusal is kept with the row and tried again later, MOST_TRIES times.
+    """
+    drawn = 0
+    for _ in range(limit):
+        rendering = _claim(at)
+        if rendering is None:
+            break
+        invoice = Invoice.get_by_id(rendering.invoice_id)
+        try:
+            html = page(invoice.frozen)
+            content_ = renderer.render(
+                html,
+                title=f"Invoice {invoice.number}",
+                author=invoice.frozen["seller"]["legal_name"],
+                at=invoice.issued_at,
+                lines=len(invoice.frozen["lines"]),
+            )
+        except Refusal as refusal:
+            _postpone(rendering, refusal.message, at)
+        else:
+            drawn += _store(rendering, content_, at)
+    return drawn
+
+
+def _claim(at: datetime) -> Rendering | None:
+    due = (
+        Rendering.select(Rendering.id)
+        .where(
+            Rendering.state.in_(["queued", "drawing"])
+            & (Rendering.due_at <= at)
+            & ((Rendering.state == "queued") | (Rendering.lease_until < at))
+        )
+        .order_by(Rendering.due_at, Rendering.id)
+        .limit(1)
+    )
+    if not due.exists():
+        return None
+    token = secrets.token_hex(16)
+    with transaction():
+        found = lock_free(due).first()
+        if found is None:
+            return None
+        Rendering.update(
+            state="drawing", lease_until=at + LEASE, lease_token=token, attempts=Rendering.attempts + 1
+        ).where(Rendering.id == found.id).execute()
+    claimed: Rendering = Rendering.get(Rendering.lease_token == token)
+    return claimed
+
+
+def _store(rendering: Rendering, content_: bytes, at: datetime) -> int:
+    with transaction():
+        try:
+            with transaction():  # a savepoint: another worker may have stored the very same bytes
+                Document.insert(
+                    invoice=rendering.invoice_id,
+                    media_type="application/pdf",
+                    sha256=hashlib.sha256(content_).hexdigest(),
+                    size=len(content_),
+                    content=content_,
+                    stored_at=at,
+                ).execute()
+            added = 1
+        except IntegrityError:
+            added = 0
+        Rendering.update(state="stored", lease_until=None, lease_token=None, error="").where(
+            Rendering.id == rendering.id
+        ).execute()
+    return added
+
+
+def _postpone(rendering: Rendering, error: str, at: datetime) -> None:
+    state_ = "failed" if rendering.attempts >= MOST_TRIES else "queued"
+    with transaction():
+        Rendering.update(
+            state=state_,
+            due_at=at + timedelta(seconds=30 * 2**rendering.attempts),
+            lease_until=None,
+            lease_token=None,
+            error=error[:500],
+        ).where((Rendering.id == rendering.id) & (Rendering.lease_token == rendering.lease_token)).execute()

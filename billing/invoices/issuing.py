@@ -1,0 +1,253 @@
+"""Issue: a draft becomes a document that never changes, with everything that follows from it, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from billing import audit, clock, customers, dates, documents, ledger, links, numbering, outbox, seller
+from billing.db import lock, transaction
+from billing.errors import Conflict, Invalid, Refusal
+from billing.invoices.activities import add_activity
+from billing.invoices.drafting import raise_why_not
+from billing.invoices.reading import lines, taxes
+from billing.tables import Customer, Invoice
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from billing.actors import Actor
+    from billing.tables import Contact, InvoiceLine, InvoiceTax, Seller
+
+TEMPLATE = "invoice-1"
+POSITIONS_PER_YEAR = 1_000_000_000
+
+
+class IssueDateInFuture(Refusal):
+    """An invoice is issued today or, where numbers allow it, earlier."""
+
+    def __init__(self, on: date, today: date) -> None:
+        super().__init__("The issue date cannot be in the future. Use today.", field="issue_on")
+        self.on = on
+        self.today = today
+
+
+class NobodyToMail(Conflict):
+    """Nobody at the customer receives invoices."""
+
+    def __init__(self, customer: Customer) -> None:
+        super().__init__(f"{customer.name} has no contact who receives invoices. Add one first.")
+
+
+def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: datetime) -> Invoice:
+    """Number, freeze, book, queue its PDF and mails, and remember who did it, in one transaction.
+
+    `on` is the issue date; `version` is the draft the person saw, or None for a job. Raises Missing,
+    InvoiceNotDraft, InvoiceChanged, Invalid, NobodyToMail, IssueDateInFuture, DateBeforeLastNumber.
+    """
+    selling = seller.get()
+    today = clock.day_of(at, selling.time_zone)
+    if on > today:
+        raise IssueDateInFuture(on, today)
+    with transaction():
+        invoice = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
+        if invoice is None or invoice.status != "draft" or (version is not None and invoice.version != version):
+            raise_why_not(invoice_id)
+        buying = Customer.get_by_id(invoice.customer_id)
+        recipients = customers.recipients(buying.id)
+        document_lines = lines(invoice_id)
+        _refuse_what_is_wrong(invoice, document_lines, buying, recipients, on)
+        _freeze(invoice, selling, buying, document_lines, taxes(invoice_id), on=on, at=at)
+        _book(invoice, on=on, at=at)
+        documents.queue(invoice.id, at=at)
+        for contact in recipients:
+            _mail(invoice, contact, at=at)
+        add_activity(
+            invoice.id,
+            "issued",
+            by=by,
+            at=at,
+            facts={"recipients": [contact.email for contact in recipients]},
+            from_status="draft",
+            to_status="issued",
+        )
+        audit.record(
+            "invoice.issued",
+            f"invoice:{invoice.id}",
+            by=by,
+            at=at,
+            facts={
+                "number": invoice.number,
+                "total_minor": invoice.total_minor,
+                "currency": invoice.currency,
+                "frozen_sha256": invoice.frozen_sha256,
+            },
+        )
+    return invoice
+
+
+def preview_of_issue(invoice: Invoice, *, on: date) -> dict[str, Any]:
+    """What issuing now would freeze, for the issue page: the same snapshot, without its number."""
+    selling = seller.get()
+    due_on = invoice.due_on or dates.due_on(on, invoice.terms_days)
+    return _snapshot(
+        invoice, selling, invoice.customer, lines(invoice.id), taxes(invoice.id), number="", on=on, due_on=due_on
+    )
+
+
+def _refuse_what_is_wrong(
+    invoice: Invoice, document_lines: list[InvoiceLine], buying: Customer, recipients: list[Contact], on: date
+) -> None:
+    if not document_lines:
+        raise Invalid({"lines": "Add a line first"})
+    if invoice.due_on is not None and invoice.due_on < on:
+        raise Invalid({"due_on": "The due date comes on or after the issue date"})
+    if not recipients:
+        raise NobodyToMail(buying)
+
+
+def _freeze(
+    invoice: Invoice,
+    selling: Seller,
+    buying: Customer,
+    document_lines: list[InvoiceLine],
+    groups: list[InvoiceTax],
+    *,
+    on: date,
+    at: datetime,
+) -> None:
+    """Take the next number last, and turn the draft into the document; the UPDATE carries its own guard."""
+    due_on = invoice.due_on or dates.due_on(on, invoice.terms_days)
+    series = f"{selling.number_prefix}-{on.year}"
+    value = numbering.next_value(series, on=on)
+    number = f"{series}-{value:04d}"
+    snapshot = _snapshot(invoice, selling, buying, document_lines, groups, number=number, on=on, due_on=due_on)
+    columns: dict[str, Any] = {
+        "status": "issued",
+        "number": number,
+        "series": series,
+        "series_number": value,
+        "position": on.year * POSITIONS_PER_YEAR + value,
+        "issue_on": on,
+        "due_on": due_on,
+        "issued_at": at,
+        "paid_at": None if invoice.total_minor else at,
+        "search_text": f"{number} {invoice.subject} {invoice.po}".casefold().strip(),
+        "frozen": snapshot,
+        "frozen_sha256": hashlib.sha256(json.dumps(snapshot, sort_keys=True).encode()).hexdigest(),
+        "version": invoice.version + 1,
+    }
+    moved = Invoice.update(columns).where((Invoice.id == invoice.id) & (Invoice.status == "draft")).execute()
+    if moved != 1:
+        raise_why_not(invoice.id)
+    for name, value_ in columns.items():
+        setattr(invoice, name, value_)
+    invoice.balance_minor = invoice.total_minor
+
+
+def _snapshot(
+    invoice: Invoice,
+    selling: Seller,
+    buying: Customer,
+    document_lines: list[InvoiceLine],
+    groups: list[InvoiceTax],
+    *,
+    number: str,
+    on: date,
+    due_on: date,
+) -> dict[str, Any]:
+    """Everything the document says, so that no later change of seller, customer or template can reach it."""
+    return {
+        "template": TEMPLATE,
+        "number": number,
+        "issue_on": on.isoformat(),
+        "due_on": due_on.isoformat(),
+        "po": invoice.po,
+        "subject": invoice.subject,
+        "notes": invoice.notes,
+        "terms": selling.terms_text,
+        "locale": buying.locale,
+        "currency": invoice.currency,
+        "rounding_rule": invoice.rounding_rule,
+        "seller": {
+            "name": selling.name,
+            "legal_name": selling.legal_name,
+            "address": selling.address,
+            "tax_id": selling.tax_id,
+            "registration": selling.registration,
+            "email": selling.email,
+            "phone": selling.phone,
+            "bank": selling.bank,
+        },
+        "buyer": {
+            "name": buying.name,
+            "legal_name": buying.legal_name,
+            "address": buying.address,
+            "tax_id": buying.tax_id,
+        },
+        "lines": [
+            {
+                "position": line.position,
+                "description": line.description,
+                "detail": line.detail,
+                "quantity": line.quantity,
+                "unit": line.unit,
+                "unit_price": line.unit_price,
+                "gross_minor": line.gross_minor,
+                "discount_minor": line.discount_minor,
+                "net_minor": line.net_minor,
+                "tax_category": line.tax_category,
+                "tax_rate_ppm": line.tax_rate_ppm,
+            }
+            for line in document_lines
+        ],
+        "taxes": [
+            {
+                "category": group.category,
+                "rate_ppm": group.rate_ppm,
+                "reason": group.reason,
+                "base_minor": group.base_minor,
+                "tax_minor": group.tax_minor,
+            }
+            for group in groups
+        ],
+        "lines_minor": invoice.lines_minor,
+        "discount_minor": invoice.discount_minor,
+        "net_minor": invoice.net_minor,
+        "tax_minor": invoice.tax_minor,
+        "total_minor": invoice.total_minor,
+        "address": links.plain_url(number) if number else "",
+    }
+
+
+def _book(invoice: Invoice, *, on: date, at: datetime) -> None:
+    """The customer owes the total: net is revenue, tax is owed on."""
+    legs = [
+        ledger.Leg(
+            debit=ledger.RECEIVABLE,
+            credit=credit,
+            minor=minor,
+            currency=invoice.currency,
+            customer_id=invoice.customer_id,
+            invoice_id=invoice.id,
+        )
+        for credit, minor in ((ledger.REVENUE, invoice.net_minor), (ledger.TAX_PAYABLE, invoice.tax_minor))
+        if minor
+    ]
+    if legs:
+        ledger.post(f"invoice:{invoice.id}:issue", "invoice_issued", legs, on=on, at=at)
+
+
+def _mail(invoice: Invoice, contact: Contact, *, at: datetime) -> None:
+    link_id = links.create(invoice, recipient=contact.email, contact=contact, at=at)
+    outbox.queue(
+        "invoice_issued",
+        to=contact.email,
+        to_name=contact.name,
+        key=f"invoice_issued:{invoice.id}:{contact.id}",
+        context={"invoice_id": invoice.id, "link_id": link_id},
+        at=at,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+    )

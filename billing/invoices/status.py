@@ -1,0 +1,44 @@
+"""What an invoice is called: derived from the dates and the books, never stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+
+class Datable(Protocol):
+    """What a status is derived from: an Invoice, or a row of a list."""
+
+    status: str
+    due_on: date | None
+    total_minor: int
+    balance_minor: int
+    sent_at: datetime | None
+    viewed_at: datetime | None
+
+
+def is_overdue(invoice: Datable, on: date) -> bool:
+    """Something is owed and its due day is over: overdue starts the day after (DOMAIN, Dates)."""
+    return invoice.balance_minor > 0 and invoice.due_on is not None and invoice.due_on < on
+
+
+def status_of(invoice: Datable, on: date, *, processing: bool = False) -> str:
+    """One word per invoice, by the precedence of the design: void, paid, processing, overdue, partially paid, viewed.
+
+    An issued invoice reads "sent" only once a mail server accepted it.
+    """
+    if invoice.status != "issued":
+        return invoice.status
+    if invoice.balance_minor == 0:
+        return "paid"
+    if processing:
+        return "processing"
+    if is_overdue(invoice, on):
+        return "overdue"
+    if invoice.balance_minor < invoice.total_minor:
+        return "partially_paid"
+    if invoice.viewed_at:
+        return "viewed"
+    return "sent" if invoice.sent_at else "issued"

@@ -1,0 +1,125 @@
+"""Void: an issued invoice on which nothing happened is cancelled; it keeps its number and its document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing import audit, clock, ledger, outbox, seller
+from billing.db import lock, transaction
+from billing.errors import Conflict, Invalid, Missing
+from billing.invoices.activities import add_activity
+from billing.invoices.reading import NOT_FOUND
+from billing.tables import Allocation, Attempt, Invoice, Link, PlannedAllocation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.actors import Actor
+
+UNFINISHED = ("created", "open", "processing")
+
+
+class InvoiceNotIssued(Conflict):
+    """A draft is removed, not voided; a void invoice stays void."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        words = "This invoice is void already." if invoice.status == "void" else "A draft is removed, not voided."
+        super().__init__(words)
+
+
+class InvoiceHasEffect(Conflict):
+    """Money was applied to it: a credit note corrects it, a void would hide it."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__(f"Money was applied to invoice {invoice.number}, so it cannot be voided. Credit it instead.")
+
+
+class InvoiceBeingPaid(Conflict):
+    """The customer is on the payment page: the money may be on its way."""
+
+    def __init__(self, invoice: Invoice, attempt: Attempt) -> None:
+        super().__init__(
+            f"{attempt.payer_name} is paying invoice {invoice.number} right now. Cancel that payment first, or wait."
+        )
+        self.attempt = attempt
+
+
+def void(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
+    """Cancel an invoice that had no effect, and tell its recipients.
+
+    Raises Missing, Invalid, InvoiceNotIssued, InvoiceHasEffect, InvoiceBeingPaid.
+    """
+    reason = reason.strip()
+    if not 1 <= len(reason) <= 500:
+        raise Invalid({"reason": "Say why, in 500 characters at most. The customer reads it."})
+    on = clock.day_of(at, seller.get().time_zone)
+    with transaction():
+        invoice: Invoice | None = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
+        if invoice is None:
+            raise Missing(NOT_FOUND)
+        _refuse_what_had_effect(invoice)
+        legs = [
+            ledger.Leg(
+                debit=debit,
+                credit=ledger.RECEIVABLE,
+                minor=minor,
+                currency=invoice.currency,
+                customer_id=invoice.customer_id,
+                invoice_id=invoice.id,
+            )
+            for debit, minor in ((ledger.REVENUE, invoice.net_minor), (ledger.TAX_PAYABLE, invoice.tax_minor))
+            if minor
+        ]
+        if legs:
+            ledger.post(f"invoice:{invoice.id}:void", "invoice_voided", legs, on=on, at=at)
+        moved = (
+            Invoice.update(status="void", voided_at=at, void_reason=reason)
+            .where((Invoice.id == invoice_id) & (Invoice.status == "issued"))
+            .execute()
+        )
+        if moved != 1:
+            raise InvoiceNotIssued(invoice)
+        _tell(invoice, reason, at=at)
+        add_activity(
+            invoice_id, "voided", by=by, at=at, facts={"reason": reason}, from_status="issued", to_status="void"
+        )
+        audit.record(
+            "invoice.voided",
+            f"invoice:{invoice_id}",
+            by=by,
+            at=at,
+            facts={"number": invoice.number, "reason": reason, "total_minor": invoice.total_minor},
+        )
+    voided: Invoice = Invoice.get_by_id(invoice_id)
+    return voided
+
+
+def _refuse_what_had_effect(invoice: Invoice) -> None:
+    if invoice.status != "issued":
+        raise InvoiceNotIssued(invoice)
+    if (
+        invoice.balance_minor != invoice.total_minor
+        or Allocation.select(Allocation.id).where(Allocation.invoice == invoice.id).exists()
+    ):
+        raise InvoiceHasEffect(invoice)
+    attempt = (
+        Attempt.select()
+        .join(PlannedAllocation)
+        .where((PlannedAllocation.invoice == invoice.id) & Attempt.status.in_(UNFINISHED))
+        .first()
+    )
+    if attempt is not None:
+        raise InvoiceBeingPaid(invoice, attempt)
+
+
+def _tell(invoice: Invoice, reason: str, *, at: datetime) -> None:
+    for link in Link.select().where(Link.invoice == invoice.id):
+        outbox.queue(
+            "invoice_voided",
+            to=link.recipient,
+            key=f"invoice_voided:{invoice.id}:{link.recipient}",
+            context={"invoice_id": invoice.id, "reason": reason},
+            at=at,
+            customer_id=invoice.customer_id,
+            invoice_id=invoice.id,
+        )

@@ -1,0 +1,1 @@
+"""The tests: one behaviour, one sentence, on a real database."""

@@ -1,9 +1,10 @@
-"""From a frozen invoice to the bytes of its PDF, drawn in a process that may be killed and never in a web request.
+"""From a frozen invoice to the bytes of its PDF, drawn in a process that may be killed.
 
     with Renderer() as renderer:
-        pdf = renderer.render(invoice_html(snapshot), title=..., author=..., at=issued_at, lines=len(lines))
+        pdf = renderer.render(invoice_html(snapshot), title=..., author=..., at=issued_at, lines=5)
 
-`pages` writes the HTML; `client` is what the worker holds; `warm` is the other process; `child` draws one document.
+`pages` writes the HTML; `client` is what the worker holds, and never a web request; `warm` is the other
+process; `child` draws one document in a fork of it.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ GRACE_SECONDS = 5.0  # beyond the document's own limit, for the warm parent to k
 CLOSING_SECONDS = 5.0
 
 # The drawing process is given none of our settings: keys and addresses stay out of its reach.
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE")
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "PYTHONHASHSEED")
 
 log = logging.getLogger(__name__)
 
 
 class RenderRefused(Refusal):
-    """The document could not be drawn. `reason` is time, memory, document or crash; `facts` are for the log."""
+    """The document was not drawn. `reason` is time, memory, document or crash; `facts` are for the log."""
 
     def __init__(self, reason: str, facts: str = "") -> None:
         super().__init__("The PDF is not available. Please try again, or contact us.")
@@ -70,9 +70,10 @@ class Renderer:
         self.close()
 
     def render(self, html: str, *, title: str, author: str, at: datetime, lines: int) -> bytes:
-        """The PDF of a page of HTML, dated `at` (aware); equal bytes for equal arguments. Raises RenderRefused.
+        """The PDF of a page of HTML, dated `at` (aware): equal bytes for equal arguments.
 
-        `lines` is the number of invoice lines: limits grow with it. Not for a web request, nor inside a transaction.
+        `lines` is the number of invoice lines: limits grow with it. Never in a web request or a transaction.
+        Raises RenderRefused.
         """
         return self.draw(html, title=title, author=author, at=at, lines=lines).pdf
 

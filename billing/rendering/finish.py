@@ -31,7 +31,7 @@ def finish(drawn: bytes, *, title: str, author: str, at: datetime) -> bytes:
     with pikepdf.open(io.BytesIO(drawn)) as pdf:
         for name in _fonts_left_out(pdf):
             raise UnembeddedFont(name)
-        for key in list(pdf.docinfo):
+        for key in list(pdf.docinfo.keys()):
             del pdf.docinfo[key]
         facts = {"Title": title, "Author": author, "Creator": CREATOR}
         for name, value in {**facts, "CreationDate": instant, "ModDate": instant}.items():

@@ -1,7 +1,7 @@
 """How much time and memory one document may take: it grows with the number of its lines.
 
-10 s and 512 MB up to 200 lines, 120 s and 1 GB for 10,000 lines, and a straight line between. Nothing gets more
-than that, so a document of more lines is refused rather than left to run.
+10 s and 512 MB up to 200 lines, 120 s and 1 GB for 10,000 lines, and a straight line between. Nothing gets
+more than that, so a document of many more lines is refused rather than left to run.
 """
 
 from __future__ import annotations

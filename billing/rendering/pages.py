@@ -1,6 +1,6 @@
 """The HTML of a document, from its frozen snapshot alone: the same snapshot gives the same page for ever.
 
-The one Jinja environment of paper: autoescape always on, nothing undefined, templates of `templates/pdf` only.
+The one Jinja environment of paper: autoescape always on, nothing undefined, `templates/pdf` only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pdf"
 # A snapshot names the template it was issued with; a new look gets a new name, and old documents keep theirs.
 INVOICE_TEMPLATES = {"invoice-1": "invoice.html"}
 
-# What a tax category of EN 16931 (UNTDID 5305) is called beside its taxable amount, where its rate says nothing.
+# What a tax category of EN 16931 (UNTDID 5305) is called beside its base, where its rate says nothing.
 CATEGORY_WORDS = {
     "E": "VAT exempt",
     "AE": "VAT reverse charge",

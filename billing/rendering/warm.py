@@ -82,7 +82,7 @@ def _wait_for(requests: int, user: int) -> None:
 
 
 def _assert_alive(user: int) -> None:
-    """A copy of the pipe may outlive its user in a process it forked; a changed parent is the proof of death."""
+    """A copy of the pipe may outlive its user in a process it forked; a changed parent proves the death."""
     if os.getppid() != user:
         raise UserGone
 
@@ -116,7 +116,7 @@ def _serve(request: dict[str, Any], requests: int, user: int) -> tuple[dict[str,
 
 
 def _collect(drawn: int, requests: int, user: int, *, until: float) -> bytes:
-    """All that the child writes until it closes its end. Raises TooLate, or UserGone where nobody waits for it."""
+    """All that the child writes until it closes its end. Raises TooLate, or UserGone where nobody waits."""
     poll = select.poll()
     poll.register(drawn, select.POLLIN)
     poll.register(requests, 0)  # tells of its other end being closed, and nothing else
@@ -151,7 +151,7 @@ def _be_the_child(request: dict[str, Any], drawing: int, parent: int) -> NoRetur
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _set_limits(seconds=request["seconds"], memory_bytes=request["memory_bytes"])
         answer, pdf = _answer(request)
-        with open(drawing, "wb") as pipe:  # noqa: PTH123 - a descriptor has no path
+        with open(drawing, "wb") as pipe:
             pipe.write(json.dumps(answer).encode() + b"\n" + pdf)
         os._exit(0)
     finally:
@@ -161,8 +161,8 @@ def _be_the_child(request: dict[str, Any], drawing: int, parent: int) -> NoRetur
 def _set_limits(*, seconds: float, memory_bytes: int) -> None:
     """Bound CPU seconds, resident memory, and files; leave no core behind.
 
-    Linux bounds address space only. What is mapped already but not resident (libraries, arenas) is added, so that
-    resident memory can grow to `memory_bytes` and not beyond.
+    Linux bounds address space only. What is mapped already but not resident (libraries, arenas) is added, so
+    that resident memory can grow to `memory_bytes` and not beyond.
     """
     mapped, resident = (int(pages) for pages in Path("/proc/self/statm").read_text().split()[:2])
     space = (mapped - resident) * resource.getpagesize() + memory_bytes

@@ -33,7 +33,9 @@ class LinkExpired(Refusal):
     """The link is known, but over; a new one can be mailed to the same recipient."""
 
     def __init__(self, link: Link) -> None:
-        super().__init__("This link has expired. We can send a new one to the email address this invoice was sent to.")
+        super().__init__(
+            "This link has expired. We can send a new one to the email address this invoice was sent to."
+        )
         self.link = link
 
 
@@ -61,7 +63,11 @@ def create(invoice: Invoice, *, recipient: str, at: datetime, contact: Contact |
 def token(link_id: str) -> str:
     """The 43 URL-safe characters that open a link."""
     assert _key, "links.use comes first"
-    return base64.urlsafe_b64encode(hmac.digest(_key[0], f"link:{link_id}".encode(), "sha256")).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(hmac.digest(_key[0], f"link:{link_id}".encode(), "sha256"))
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def url(link_id: str) -> str:
@@ -95,7 +101,9 @@ def revoke(link: Link, *, by: Actor, at: datetime) -> None:
     with transaction():
         if not _revoked(link.id):
             LinkRevocation.insert(link=link.id, at=at, by=by.key).execute()
-            audit.record("link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id})
+            audit.record(
+                "link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id}
+            )
 
 
 def _revoked(link_id: str) -> bool:

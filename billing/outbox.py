@@ -79,7 +79,9 @@ def accepted(mail: Mail, at: datetime) -> bool:
     with transaction():
         finished = _finish(mail, state="accepted", accepted_at=at, error="")
         if finished and mail.event == NEEDS_PDF:
-            Invoice.update(sent_at=at).where((Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()).execute()
+            Invoice.update(sent_at=at).where(
+                (Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()
+            ).execute()
     return finished
 
 

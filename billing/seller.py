@@ -75,9 +75,11 @@ def save(details: SellerDetails, *, version: int, by: Actor, at: datetime) -> Se
         if version == 0 and find() is None:
             Seller.insert(id=1, **values).execute()
         else:
-            moved = Seller.update(version=Seller.version + 1, **values).where(
-                (Seller.id == 1) & (Seller.version == version)
-            ).execute()
+            moved = (
+                Seller.update(version=Seller.version + 1, **values)
+                .where((Seller.id == 1) & (Seller.version == version))
+                .execute()
+            )
             if moved != 1:
                 raise SellerChanged
         audit.record("seller.saved", "seller:1", by=by, at=at, facts={"legal_name": details.legal_name})
@@ -101,7 +103,11 @@ def _refuse_what_is_wrong(details: SellerDetails) -> None:
         problems["time_zone"] = "Enter a time zone, like Europe/London"
     if not 0 <= details.terms_days <= 365:
         problems["terms_days"] = "Enter a number of days from 0 to 365"
-    if not (1 <= len(details.number_prefix) <= 12 and details.number_prefix.isascii() and details.number_prefix.isalnum()):
+    if not (
+        1 <= len(details.number_prefix) <= 12
+        and details.number_prefix.isascii()
+        and details.number_prefix.isalnum()
+    ):
         problems["number_prefix"] = "Enter 1 to 12 letters or digits"
     if problems:
         raise Invalid(problems)

@@ -128,8 +128,12 @@ class Settings:
 
     def _production_refusals(self) -> list[str]:
         reasons = []
-        if len(set(self.secret_key)) < 10 or self.secret_key.lower().startswith(("change", "secret", "default")):
-            reasons.append("SECRET_KEY looks like an example. Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'")
+        if len(set(self.secret_key)) < 10 or self.secret_key.lower().startswith(
+            ("change", "secret", "default")
+        ):
+            reasons.append(
+                "SECRET_KEY looks like an example. Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            )
         if self.debug:
             reasons.append("FLASK_DEBUG is on.")
         if self.now_file:

@@ -50,7 +50,13 @@ def draft(customer_id: int, content: DraftContent, *, by: Actor, at: datetime) -
             **_columns(content, totals),
         )
         _write_lines(invoice.id, content, totals)
-        audit.record("invoice.drafted", f"invoice:{invoice.id}", by=by, at=at, facts={"total_minor": totals.total_minor})
+        audit.record(
+            "invoice.drafted",
+            f"invoice:{invoice.id}",
+            by=by,
+            at=at,
+            facts={"total_minor": totals.total_minor},
+        )
     return get(invoice.id)
 
 
@@ -88,7 +94,13 @@ def remove_draft(invoice_id: int, *, version: int, by: Actor, at: datetime) -> N
         InvoiceLine.delete().where(InvoiceLine.invoice == invoice_id).execute()
         InvoiceTax.delete().where(InvoiceTax.invoice == invoice_id).execute()
         Invoice.delete().where(Invoice.id == invoice_id).execute()
-        audit.record("invoice.removed", f"invoice:{invoice_id}", by=by, at=at, facts={"total_minor": invoice.total_minor})
+        audit.record(
+            "invoice.removed",
+            f"invoice:{invoice_id}",
+            by=by,
+            at=at,
+            facts={"total_minor": invoice.total_minor},
+        )
 
 
 def raise_why_not(invoice_id: int) -> None:
@@ -139,7 +151,9 @@ def _write_lines(invoice_id: int, content: DraftContent, totals: tax.Totals) -> 
                     "discount_minor": total.discount_minor,
                     "net_minor": total.net_minor,
                 }
-                for position, (line, total) in enumerate(zip(content.lines, totals.lines, strict=True), start=1)
+                for position, (line, total) in enumerate(
+                    zip(content.lines, totals.lines, strict=True), start=1
+                )
             ]
         ).execute()
     if totals.groups:

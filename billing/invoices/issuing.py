@@ -52,7 +52,11 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
         raise IssueDateInFuture(on, today)
     with transaction():
         invoice = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
-        if invoice is None or invoice.status != "draft" or (version is not None and invoice.version != version):
+        if (
+            invoice is None
+            or invoice.status != "draft"
+            or (version is not None and invoice.version != version)
+        ):
             raise_why_not(invoice_id)
         buying = Customer.get_by_id(invoice.customer_id)
         recipients = customers.recipients(buying.id)
@@ -92,7 +96,14 @@ def preview_of_issue(invoice: Invoice, *, on: date) -> dict[str, Any]:
     selling = seller.get()
     due_on = invoice.due_on or dates.due_on(on, invoice.terms_days)
     return _snapshot(
-        invoice, selling, invoice.customer, lines(invoice.id), taxes(invoice.id), number="", on=on, due_on=due_on
+        invoice,
+        selling,
+        invoice.customer,
+        lines(invoice.id),
+        taxes(invoice.id),
+        number="",
+        on=on,
+        due_on=due_on,
     )
 
 
@@ -122,7 +133,9 @@ def _freeze(
     series = f"{selling.number_prefix}-{on.year}"
     value = numbering.next_value(series, on=on)
     number = f"{series}-{value:04d}"
-    snapshot = _snapshot(invoice, selling, buying, document_lines, groups, number=number, on=on, due_on=due_on)
+    snapshot = _snapshot(
+        invoice, selling, buying, document_lines, groups, number=number, on=on, due_on=due_on
+    )
     columns: dict[str, Any] = {
         "status": "issued",
         "number": number,

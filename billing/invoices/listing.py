@@ -125,7 +125,13 @@ def portal_page(
 
 
 def admin_page(
-    *, tab: str, on: date, q: str = "", customer_ids: Sequence[int] = (), after: str | None = None, limit: int = 50
+    *,
+    tab: str,
+    on: date,
+    q: str = "",
+    customer_ids: Sequence[int] = (),
+    after: str | None = None,
+    limit: int = 50,
 ) -> InvoicePage:
     """Everybody's invoices. `q` is the beginning of a number; `customer_ids` limits to these customers."""
     order = _ADMIN.get(tab, _ADMIN["all"])
@@ -168,7 +174,9 @@ def portal_summary(customer_id: int, *, currency: str, on: date, week_end: date)
         ),
     ).fetchone()
     owed, overdue, week, credit, open_, late, paid, every = (int(value) for value in row)
-    return PortalSummary(owed, overdue, week, credit, {"open": open_, "overdue": late, "paid": paid, "all": every})
+    return PortalSummary(
+        owed, overdue, week, credit, {"open": open_, "overdue": late, "paid": paid, "all": every}
+    )
 
 
 def admin_counts(*, on: date) -> dict[str, int]:

@@ -23,7 +23,9 @@ class InvoiceNotIssued(Conflict):
     """A draft is removed, not voided; a void invoice stays void."""
 
     def __init__(self, invoice: Invoice) -> None:
-        words = "This invoice is void already." if invoice.status == "void" else "A draft is removed, not voided."
+        words = (
+            "This invoice is void already." if invoice.status == "void" else "A draft is removed, not voided."
+        )
         super().__init__(words)
 
 
@@ -31,7 +33,9 @@ class InvoiceHasEffect(Conflict):
     """Money was applied to it: a credit note corrects it, a void would hide it."""
 
     def __init__(self, invoice: Invoice) -> None:
-        super().__init__(f"Money was applied to invoice {invoice.number}, so it cannot be voided. Credit it instead.")
+        super().__init__(
+            f"Money was applied to invoice {invoice.number}, so it cannot be voided. Credit it instead."
+        )
 
 
 class InvoiceBeingPaid(Conflict):
@@ -81,7 +85,13 @@ def void(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
             raise InvoiceNotIssued(invoice)
         _tell(invoice, reason, at=at)
         add_activity(
-            invoice_id, "voided", by=by, at=at, facts={"reason": reason}, from_status="issued", to_status="void"
+            invoice_id,
+            "voided",
+            by=by,
+            at=at,
+            facts={"reason": reason},
+            from_status="issued",
+            to_status="void",
         )
         audit.record(
             "invoice.voided",

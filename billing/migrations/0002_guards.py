@@ -172,9 +172,9 @@ NEVER_REPLACED = {
 }
 
 BALANCE = """
-    UPDATE invoice SET balance_minor = balance_minor
-        + CASE WHEN NEW.debit = 'receivable' THEN NEW.minor ELSE 0 END
-        - CASE WHEN NEW.credit = 'receivable' THEN NEW.minor ELSE 0 END
+    UPDATE invoice SET balance_minor = (SELECT SUM(
+        CASE WHEN debit = 'receivable' THEN minor WHEN credit = 'receivable' THEN -minor ELSE 0 END)
+        FROM transfer WHERE invoice_id = NEW.invoice_id)
     WHERE id = NEW.invoice_id AND (NEW.debit = 'receivable' OR NEW.credit = 'receivable');
     INSERT INTO customer_balance (customer_id, currency, receivable_minor, credit_minor)
         SELECT NEW.customer_id, NEW.currency, 0, 0

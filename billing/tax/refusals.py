@@ -47,7 +47,7 @@ class PriceOutOfBounds(Refusal):
 
     def __init__(self, line: int, unit_price: Decimal, *, most: Decimal) -> None:
         words = f"Enter a price from 0 to {most:,}, with at most 6 decimals"
-        if unit_price < 0:
+        if unit_price.is_finite() and unit_price < 0:
             words = "Enter a price of 0 or more. To take money off, make the quantity negative"
         super().__init__(words, field=f"lines-{line}-unit_price")
         self.line = line

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-def record(
-    action: str, subject: str, *, by: Actor, at: datetime, facts: dict[str, Any] | None = None
-) -> None:
-    """Chain one row, such as record("invoice.issued", "invoice:12", by=sam, at=now, facts={"number": ...})."""
+def record(action: str, subject: str, *, by: Actor, at: datetime, facts: dict[str, Any] | None = None) -> None:
+    """Chain one row: an action such as "invoice.issued" on a subject such as "invoice:12"."""
     head = lock(AuditHead.select().where(AuditHead.id == 1)).get()
     row = {
         "sequence": head.sequence + 1,

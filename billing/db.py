@@ -8,14 +8,19 @@ attempt, customer, invoices by id, counter, audit.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from peewee import DatabaseProxy, ModelSelect, PostgresqlDatabase, SqliteDatabase
+from peewee import DatabaseProxy, Model, PostgresqlDatabase, SqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from peewee import ModelSelect
+
+Row = TypeVar("Row", bound=Model)
+Real = SqliteDatabase | PostgresqlDatabase
 
 database = DatabaseProxy()
 
@@ -29,7 +34,7 @@ SQLITE_PRAGMAS = {
 }
 
 
-def open_database(url: str) -> SqliteDatabase | PostgresqlDatabase:
+def open_database(url: str) -> PooledSqliteDatabase | PooledPostgresqlDatabase:
     """A pooled database for `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
@@ -54,7 +59,7 @@ def open_database(url: str) -> SqliteDatabase | PostgresqlDatabase:
     raise ValueError(f"DATABASE_URL must begin with sqlite: or postgresql:, not {parts.scheme!r}")
 
 
-def use(real: SqliteDatabase | PostgresqlDatabase) -> None:
+def use(real: Real) -> None:
     """Make `real` the database of this process."""
     database.initialize(real)
 
@@ -82,12 +87,12 @@ def connection() -> Iterator[None]:
             database.close()
 
 
-def lock(query: ModelSelect) -> ModelSelect:
+def lock(query: ModelSelect[Row]) -> ModelSelect[Row]:
     """Lock the rows of `query` until the transaction ends. On SQLite the whole file is locked already."""
     return query if is_sqlite() else query.for_update()
 
 
-def lock_free(query: ModelSelect) -> ModelSelect:
+def lock_free(query: ModelSelect[Row]) -> ModelSelect[Row]:
     """Lock the rows of `query` that nobody else holds, for claiming work."""
     return query if is_sqlite() else query.for_update(skip_locked=True)
 

@@ -120,18 +120,14 @@ def _customer(name: str, *emails: str) -> Customer:
             address=("12 Harbour Street", "Falmouth TR11 3XA", "United Kingdom"),
             country="GB",
             currency="GBP",
-            contacts=tuple(
-                customers.ContactDetails(name=email.split("@")[0].title(), email=email) for email in emails
-            ),
+            contacts=tuple(customers.ContactDetails(name=email.split("@")[0].title(), email=email) for email in emails),
         ),
         by=SYSTEM,
         at=AT,
     )
 
 
-def _person(
-    email: str, name: str, kind: str, *, role: str | None = None, customer: Customer | None = None
-) -> Actor:
+def _person(email: str, name: str, kind: str, *, role: str | None = None, customer: Customer | None = None) -> Actor:
     user = User.create(email=email, name=name, role=role, created_at=AT)
     if customer:
         Membership.create(user=user.id, customer=customer.id)

@@ -49,9 +49,7 @@ def add_activity(
 
 def activities(invoice_id: int, *, customer_sees_only: bool) -> list[Activity]:
     """The timeline, newest first: all of it for staff, what concerns the customer for the customer."""
-    query = (
-        Activity.select().where(Activity.invoice == invoice_id).order_by(Activity.sequence.desc()).limit(100)
-    )
+    query = Activity.select().where(Activity.invoice == invoice_id).order_by(Activity.sequence.desc()).limit(100)
     if customer_sees_only:
         query = query.where(Activity.customer_sees)
     return list(query)

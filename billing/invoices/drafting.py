@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from billing import audit, customers, seller
 from billing.db import lock, transaction
@@ -103,7 +103,7 @@ def remove_draft(invoice_id: int, *, version: int, by: Actor, at: datetime) -> N
         )
 
 
-def raise_why_not(invoice_id: int) -> None:
+def raise_why_not(invoice_id: int) -> NoReturn:
     """Say why a guarded update of a draft touched no row."""
     invoice = get(invoice_id)
     if invoice.status != "draft":
@@ -151,9 +151,7 @@ def _write_lines(invoice_id: int, content: DraftContent, totals: tax.Totals) -> 
                     "discount_minor": total.discount_minor,
                     "net_minor": total.net_minor,
                 }
-                for position, (line, total) in enumerate(
-                    zip(content.lines, totals.lines, strict=True), start=1
-                )
+                for position, (line, total) in enumerate(zip(content.lines, totals.lines, strict=True), start=1)
             ]
         ).execute()
     if totals.groups:

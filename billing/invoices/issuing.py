@@ -52,11 +52,7 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
         raise IssueDateInFuture(on, today)
     with transaction():
         invoice = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
-        if (
-            invoice is None
-            or invoice.status != "draft"
-            or (version is not None and invoice.version != version)
-        ):
+        if invoice is None or invoice.status != "draft" or (version is not None and invoice.version != version):
             raise_why_not(invoice_id)
         buying = Customer.get_by_id(invoice.customer_id)
         recipients = customers.recipients(buying.id)
@@ -133,9 +129,7 @@ def _freeze(
     series = f"{selling.number_prefix}-{on.year}"
     value = numbering.next_value(series, on=on)
     number = f"{series}-{value:04d}"
-    snapshot = _snapshot(
-        invoice, selling, buying, document_lines, groups, number=number, on=on, due_on=due_on
-    )
+    snapshot = _snapshot(invoice, selling, buying, document_lines, groups, number=number, on=on, due_on=due_on)
     columns: dict[str, Any] = {
         "status": "issued",
         "number": number,

@@ -135,7 +135,8 @@ def admin_page(
 ) -> InvoicePage:
     """Everybody's invoices. `q` is the beginning of a number; `customer_ids` limits to these customers."""
     order = _ADMIN.get(tab, _ADMIN["all"])
-    where, values = [order.where], list(_overdue_value(order, on))
+    where: list[str] = [order.where]
+    values: list[Any] = list(_overdue_value(order, on))
     if customer_ids:
         where.append(f"i.customer_id IN ({', '.join('?' for _ in customer_ids)})")
         values += customer_ids
@@ -174,9 +175,7 @@ def portal_summary(customer_id: int, *, currency: str, on: date, week_end: date)
         ),
     ).fetchone()
     owed, overdue, week, credit, open_, late, paid, every = (int(value) for value in row)
-    return PortalSummary(
-        owed, overdue, week, credit, {"open": open_, "overdue": late, "paid": paid, "all": every}
-    )
+    return PortalSummary(owed, overdue, week, credit, {"open": open_, "overdue": late, "paid": paid, "all": every})
 
 
 def admin_counts(*, on: date) -> dict[str, int]:

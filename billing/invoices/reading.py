@@ -29,9 +29,7 @@ def get(invoice_id: int) -> Invoice:
 
 def for_customer(customer_id: int, number: str) -> Invoice:
     """A customer's own issued invoice. A draft, a stranger's and an unknown one are Missing alike (ASVS 8.2.2)."""
-    found: Invoice | None = Invoice.get_or_none(
-        (Invoice.number == number) & (Invoice.customer == customer_id)
-    )
+    found: Invoice | None = Invoice.get_or_none((Invoice.number == number) & (Invoice.customer == customer_id))
     if found is None:
         raise Missing(NOT_FOUND)
     return found

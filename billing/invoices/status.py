@@ -11,12 +11,23 @@ if TYPE_CHECKING:
 class Datable(Protocol):
     """What a status is derived from: an Invoice, or a row of a list."""
 
-    status: str
-    due_on: date | None
-    total_minor: int
-    balance_minor: int
-    sent_at: datetime | None
-    viewed_at: datetime | None
+    @property
+    def status(self) -> str: ...  # noqa: D102 - a column
+
+    @property
+    def due_on(self) -> date | None: ...  # noqa: D102 - a column
+
+    @property
+    def total_minor(self) -> int: ...  # noqa: D102 - a column
+
+    @property
+    def balance_minor(self) -> int: ...  # noqa: D102 - a column
+
+    @property
+    def sent_at(self) -> datetime | None: ...  # noqa: D102 - a column
+
+    @property
+    def viewed_at(self) -> datetime | None: ...  # noqa: D102 - a column
 
 
 def is_overdue(invoice: Datable, on: date) -> bool:

@@ -23,9 +23,7 @@ class InvoiceNotIssued(Conflict):
     """A draft is removed, not voided; a void invoice stays void."""
 
     def __init__(self, invoice: Invoice) -> None:
-        words = (
-            "This invoice is void already." if invoice.status == "void" else "A draft is removed, not voided."
-        )
+        words = "This invoice is void already." if invoice.status == "void" else "A draft is removed, not voided."
         super().__init__(words)
 
 
@@ -33,9 +31,7 @@ class InvoiceHasEffect(Conflict):
     """Money was applied to it: a credit note corrects it, a void would hide it."""
 
     def __init__(self, invoice: Invoice) -> None:
-        super().__init__(
-            f"Money was applied to invoice {invoice.number}, so it cannot be voided. Credit it instead."
-        )
+        super().__init__(f"Money was applied to invoice {invoice.number}, so it cannot be voided. Credit it instead.")
 
 
 class InvoiceBeingPaid(Conflict):

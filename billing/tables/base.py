@@ -10,7 +10,7 @@ from peewee import Field, Model
 from billing.db import database, is_sqlite
 
 
-class Instant(Field):  # type: ignore[misc]  # peewee's stubs leave Field untyped
+class Instant(Field):
     """An aware UTC instant: TIMESTAMPTZ on PostgreSQL, fixed-width ISO text on SQLite, so that order is time."""
 
     field_type = "TIMESTAMPTZ"

@@ -26,6 +26,7 @@ class Invoice(Table):
     """
 
     id = AutoField()
+    customer_id: int
     customer = ForeignKeyField(Customer, backref="invoices")
     status = TextField(default="draft")  # draft, issued, void
     number = TextField(null=True, unique=True)
@@ -53,6 +54,7 @@ class Invoice(Table):
     frozen_sha256 = TextField(null=True)
     version = IntegerField(default=1)
     created_at = Instant()
+    created_by_id: int | None
     created_by = ForeignKeyField(User, null=True)
     issued_at = Instant(null=True)
     sent_at = Instant(null=True)  # when the first mail of it was accepted
@@ -66,6 +68,7 @@ class InvoiceLine(Table):
     """One line. Quantity and unit price are decimal strings and may carry more decimals than the currency."""
 
     id = AutoField()
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, backref="lines")
     position = IntegerField()
     description = TextField()
@@ -87,6 +90,7 @@ class InvoiceTax(Table):
     """One tax group of an invoice: EN 16931 computes its tax once, from its base."""
 
     id = AutoField()
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, backref="taxes")
     position = IntegerField()
     category = TextField()
@@ -100,6 +104,7 @@ class Activity(Table):
     """What happened to an invoice, in order, for good. `to_status` is set where its status changed."""
 
     id = AutoField()
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, backref="activities")
     sequence = IntegerField()
     kind = TextField()

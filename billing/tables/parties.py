@@ -61,6 +61,7 @@ class Contact(Table):
     """A person at a customer who receives its mail; the email is lower-cased."""
 
     id = AutoField()
+    customer_id: int
     customer = ForeignKeyField(Customer, backref="contacts")
     name = TextField()
     email = TextField()
@@ -70,6 +71,7 @@ class Contact(Table):
 class CustomerBalance(Table):
     """What a customer owes and has in credit, per currency. Written by ledger.post alone."""
 
+    customer_id: int
     customer = ForeignKeyField(Customer, backref="balances")
     currency = TextField()
     receivable_minor = BigIntegerField(default=0)

@@ -16,6 +16,7 @@ class Attempt(Table):
     """
 
     id = TextField(primary_key=True)  # PAY-XXXX-XXXX-XXXX
+    customer_id: int
     customer = ForeignKeyField(Customer)
     payer = TextField()
     payer_name = TextField()
@@ -36,7 +37,9 @@ class PlannedAllocation(Table):
     """What an attempt is meant to pay; frozen with it."""
 
     id = AutoField()
+    attempt_id: str
     attempt = ForeignKeyField(Attempt, backref="planned")
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, backref="planned")
     minor = BigIntegerField()
 
@@ -48,7 +51,9 @@ class Payment(Table):
     reference = TextField(unique=True)
     intent_id = TextField(null=True, unique=True)
     charge_id = TextField(null=True, unique=True)
+    attempt_id: str | None
     attempt = ForeignKeyField(Attempt, null=True, unique=True)
+    customer_id: int | None
     customer = ForeignKeyField(Customer, null=True, backref="payments")
     currency = TextField()
     minor = BigIntegerField()
@@ -61,7 +66,9 @@ class Allocation(Table):
     """Where a payment's money went: an opinion, append-only. Without an invoice it is credit, with its reason."""
 
     id = AutoField()
+    payment_id: int
     payment = ForeignKeyField(Payment, backref="allocations")
+    invoice_id: int | None
     invoice = ForeignKeyField(Invoice, null=True, backref="allocations")
     minor = BigIntegerField()
     reason = TextField()

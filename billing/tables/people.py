@@ -27,7 +27,9 @@ class Membership(Table):
     """A user may act for a customer; one email may belong to several customers."""
 
     id = AutoField()
+    user_id: int
     user = ForeignKeyField(User, backref="memberships")
+    customer_id: int
     customer = ForeignKeyField(Customer, backref="memberships")
 
 
@@ -36,7 +38,9 @@ class Session(Table):
 
     id = AutoField()
     token_hash = TextField(unique=True)
+    user_id: int
     user = ForeignKeyField(User, backref="sessions")
+    customer_id: int | None
     customer = ForeignKeyField(Customer, null=True)  # the active one, for a customer's people
     face = TextField()  # portal or admin
     created_at = Instant()
@@ -50,6 +54,7 @@ class SignInCode(Table):
 
     id = AutoField()
     email = TextField(index=True)
+    user_id: int
     user = ForeignKeyField(User)
     code_hash = TextField()
     created_at = Instant()

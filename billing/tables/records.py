@@ -40,12 +40,15 @@ class Transfer(Table):
     """Money from the credit account to the debit account: balanced by construction. Append-only."""
 
     id = AutoField()
+    posting_id: int
     posting = ForeignKeyField(Posting, backref="transfers")
     debit = ForeignKeyField(LedgerAccount, column_name="debit", backref="debits")
     credit = ForeignKeyField(LedgerAccount, column_name="credit", backref="credits")
     minor = BigIntegerField()
     currency = TextField()
+    customer_id: int | None
     customer = ForeignKeyField(Customer, null=True)
+    invoice_id: int | None
     invoice = ForeignKeyField(Invoice, null=True)
     payment = IntegerField(null=True, column_name="payment_id")
     effective_on = DateField()
@@ -61,7 +64,9 @@ class Mail(Table):
     recipient = TextField()
     recipient_name = TextField(default="")
     context = JSONField()
+    customer_id: int | None
     customer = ForeignKeyField(Customer, null=True)
+    invoice_id: int | None
     invoice = ForeignKeyField(Invoice, null=True)
     message_id = TextField(unique=True)
     state = TextField(default="queued")  # queued, sending, accepted, refused, dead
@@ -78,6 +83,7 @@ class Rendering(Table):
     """A PDF to draw, claimed by lease. `stored` once the bytes are in Document."""
 
     id = AutoField()
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, unique=True)
     state = TextField(default="queued")  # queued, drawing, stored, failed
     attempts = IntegerField(default=0)
@@ -91,6 +97,7 @@ class Document(Table):
     """The bytes of an issued document, kept once and for good."""
 
     id = AutoField()
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, unique=True)
     media_type = TextField()
     sha256 = TextField()
@@ -103,7 +110,9 @@ class Link(Table):
     """A mailed link to one invoice. Its token is an HMAC of its id; only the token's SHA-256 is stored."""
 
     id = TextField(primary_key=True)
+    invoice_id: int
     invoice = ForeignKeyField(Invoice, backref="links")
+    contact_id: int | None
     contact = ForeignKeyField(Contact, null=True)
     recipient = TextField()
     token_hash = TextField(unique=True)
@@ -115,6 +124,7 @@ class LinkRevocation(Table):
     """A link that no longer opens."""
 
     id = AutoField()
+    link_id: str
     link = ForeignKeyField(Link, unique=True)
     at = Instant()
     by = TextField()

@@ -70,9 +70,7 @@ def test_a_failed_issue_leaves_nothing_behind(world: World, monkeypatch: pytest.
     monkeypatch.setattr(audit, "record", fail)  # the last step of the transaction
     with pytest.raises(Boom):
         invoices.issue(draft.id, on=TODAY, version=1, by=world.sam, at=AT)
-    assert [
-        table.select().count() for table in (Posting, Transfer, Mail, Link, Rendering, Activity)
-    ] == before
+    assert [table.select().count() for table in (Posting, Transfer, Mail, Link, Rendering, Activity)] == before
     assert invoices.get(draft.id).number is None
 
 
@@ -195,9 +193,7 @@ def test_the_first_view_counts_and_later_ones_change_nothing(world: World) -> No
     assert invoices.get(invoice.id).viewed_at == AT
     kinds = [activity.kind for activity in invoices.activities(invoice.id, customer_sees_only=False)]
     assert kinds == ["viewed", "issued"]
-    assert [activity.kind for activity in invoices.activities(invoice.id, customer_sees_only=True)] == [
-        "issued"
-    ]
+    assert [activity.kind for activity in invoices.activities(invoice.id, customer_sees_only=True)] == ["issued"]
 
 
 def test_an_issued_invoice_reads_sent_once_a_mail_server_took_it(world: World) -> None:
@@ -249,9 +245,7 @@ def test_the_summary_adds_up_what_is_owed(world: World) -> None:
     world.overdue()
     world.issued()
     world.issued(world.globex)
-    summary = invoices.portal_summary(
-        world.acme.id, currency="GBP", on=TODAY, week_end=TODAY + timedelta(days=7)
-    )
+    summary = invoices.portal_summary(world.acme.id, currency="GBP", on=TODAY, week_end=TODAY + timedelta(days=7))
     assert (summary.owed_minor, summary.overdue_minor, summary.due_week_minor) == (232_800, 116_400, 0)
     assert summary.counts == {"open": 2, "overdue": 1, "paid": 0, "all": 2}
     assert invoices.admin_counts(on=TODAY) == {

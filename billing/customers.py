@@ -32,9 +32,7 @@ class CurrencyInUse(Conflict):
     """A customer with invoices keeps its currency."""
 
     def __init__(self, currency: str) -> None:
-        super().__init__(
-            f"This customer has invoices in {currency}, so its currency stays.", field="currency"
-        )
+        super().__init__(f"This customer has invoices in {currency}, so its currency stays.", field="currency")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +99,7 @@ def balance(customer_id: int, currency: str) -> CustomerBalance:
     found: CustomerBalance | None = CustomerBalance.get_or_none(
         (CustomerBalance.customer == customer_id) & (CustomerBalance.currency == currency)
     )
-    return found or CustomerBalance(
-        customer=customer_id, currency=currency, receivable_minor=0, credit_minor=0
-    )
+    return found or CustomerBalance(customer=customer_id, currency=currency, receivable_minor=0, credit_minor=0)
 
 
 def balances(customer_ids: list[int]) -> dict[int, list[CustomerBalance]]:
@@ -120,9 +116,7 @@ def create(details: CustomerDetails, *, by: Actor, at: datetime) -> Customer:
     with transaction():
         customer = Customer.create(created_at=at, **_columns(details))
         _set_contacts(customer.id, details.contacts)
-        audit.record(
-            "customer.created", f"customer:{customer.id}", by=by, at=at, facts={"name": details.name}
-        )
+        audit.record("customer.created", f"customer:{customer.id}", by=by, at=at, facts={"name": details.name})
     return customer
 
 
@@ -131,10 +125,7 @@ def edit(customer_id: int, details: CustomerDetails, *, version: int, by: Actor,
     _refuse_what_is_wrong(details)
     with transaction():
         before = get(customer_id)
-        if (
-            before.currency != details.currency
-            and Invoice.select().where(Invoice.customer == customer_id).exists()
-        ):
+        if before.currency != details.currency and Invoice.select().where(Invoice.customer == customer_id).exists():
             raise CurrencyInUse(before.currency)
         moved = (
             Customer.update(version=Customer.version + 1, **_columns(details))
@@ -189,13 +180,8 @@ def _set_contacts(customer_id: int, wanted: tuple[ContactDetails, ...]) -> None:
 
 
 def _refuse_what_is_wrong(details: CustomerDetails) -> None:
-    problems = {}
-    for field, words in (
-        ("name", "Enter the customer's name"),
-        ("legal_name", "Enter the customer's legal name"),
-    ):
-        if not 1 <= len(getattr(details, field)) <= 200:
-            problems[field] = words
+    required = {"name": "Enter the customer's name", "legal_name": "Enter the customer's legal name"}
+    problems = {field: words for field, words in required.items() if not 1 <= len(getattr(details, field)) <= 200}
     if len(details.country) != 2 or not details.country.isalpha():
         problems["country"] = "Enter a two-letter country code, like GB"
     if details.currency not in money.CURRENCIES:

@@ -87,10 +87,8 @@ def save(details: SellerDetails, *, version: int, by: Actor, at: datetime) -> Se
 
 
 def _refuse_what_is_wrong(details: SellerDetails) -> None:
-    problems = {}
-    for field, words in (("name", "Enter your trading name"), ("legal_name", "Enter your legal name")):
-        if not 1 <= len(getattr(details, field)) <= 200:
-            problems[field] = words
+    required = {"name": "Enter your trading name", "legal_name": "Enter your legal name"}
+    problems = {field: words for field, words in required.items() if not 1 <= len(getattr(details, field)) <= 200}
     if not details.address:
         problems["address"] = "Enter your address"
     if len(details.country) != 2 or not details.country.isalpha():
@@ -104,9 +102,7 @@ def _refuse_what_is_wrong(details: SellerDetails) -> None:
     if not 0 <= details.terms_days <= 365:
         problems["terms_days"] = "Enter a number of days from 0 to 365"
     if not (
-        1 <= len(details.number_prefix) <= 12
-        and details.number_prefix.isascii()
-        and details.number_prefix.isalnum()
+        1 <= len(details.number_prefix) <= 12 and details.number_prefix.isascii() and details.number_prefix.isalnum()
     ):
         problems["number_prefix"] = "Enter 1 to 12 letters or digits"
     if problems:

@@ -64,9 +64,11 @@ class Settings:
             problems.append(f"REMIT_ENV must be production, demo, test or development, not {environment!r}.")
         if tls not in {"none", "starttls", "ssl"}:
             problems.append(f"MAIL_TLS must be none, starttls or ssl, not {tls!r}.")
-        for name in ("MAIL_PORT", "TRUSTED_PROXIES"):
-            if not env.get(name, "0").isdecimal():
-                problems.append(f"{name} must be a whole number, not {env[name]!r}.")
+        problems += [
+            f"{name} must be a whole number, not {env[name]!r}."
+            for name in ("MAIL_PORT", "TRUSTED_PROXIES")
+            if not env.get(name, "0").isdecimal()
+        ]
         if problems:
             raise SettingsRefused(problems)
         api_base = env.get("STRIPE_API_BASE") or None
@@ -128,11 +130,10 @@ class Settings:
 
     def _production_refusals(self) -> list[str]:
         reasons = []
-        if len(set(self.secret_key)) < 10 or self.secret_key.lower().startswith(
-            ("change", "secret", "default")
-        ):
+        if len(set(self.secret_key)) < 10 or self.secret_key.lower().startswith(("change", "secret", "default")):
             reasons.append(
-                "SECRET_KEY looks like an example. Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+                "SECRET_KEY looks like an example. Make one with "
+                "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         if self.debug:
             reasons.append("FLASK_DEBUG is on.")

@@ -27,12 +27,11 @@ def add_activity(
 ) -> None:
     """Add one event under the caller's lock of the invoice. Kinds: drafted, edited, issued, viewed, paid, voided ..."""
     instant = Activity.at.db_value(at)
+    facts_mark = "?" if is_sqlite() else "CAST(? AS JSONB)"
     execute(
         "INSERT INTO activity (invoice_id, sequence, kind, from_status, to_status, facts, customer_sees, actor, at)"
-        " SELECT ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM activity WHERE invoice_id = ?"
-        if is_sqlite()
-        else "INSERT INTO activity (invoice_id, sequence, kind, from_status, to_status, facts, customer_sees, actor, at)"
-        " SELECT ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, CAST(? AS JSONB), ?, ?, ? FROM activity WHERE invoice_id = ?",
+        f" SELECT ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, {facts_mark}, ?, ?, ? FROM activity"
+        " WHERE invoice_id = ?",
         (
             invoice_id,
             kind,

@@ -33,9 +33,7 @@ def install(db: SqliteDatabase | PostgresqlDatabase, guard: Guard) -> None:
             f"IF {guard.condition} THEN RAISE EXCEPTION USING ERRCODE = 'restrict_violation', "
             f"MESSAGE = '{guard.words}'; END IF; RETURN {row}; END $body$"
         )
-        db.execute_sql(
-            f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-        )
+        db.execute_sql(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
     else:
         condition = guard.condition.replace("IS DISTINCT FROM", "IS NOT")
         db.execute_sql(

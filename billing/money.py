@@ -358,9 +358,7 @@ def _without_symbol(text: str, symbols: tuple[str, ...]) -> str:
 def _names_a_currency(text: str) -> bool:
     """Whether a currency sign or an enabled code is left in the text."""
     words = re.findall(r"[A-Za-z]+", text)
-    return any(unicodedata.category(mark) == "Sc" for mark in text) or any(
-        word.upper() in EXPONENTS for word in words
-    )
+    return any(unicodedata.category(mark) == "Sc" for mark in text) or any(word.upper() in EXPONENTS for word in words)
 
 
 def _example(places: int, decimal: str) -> str:

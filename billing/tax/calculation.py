@@ -221,9 +221,7 @@ def _groups(
             if tax.reason.strip():
                 reasons.setdefault(key, {})[tax.reason.strip()] = None
     if rounding_rule is RoundingRule.PER_TAX_GROUP:
-        tax_minor = {
-            key: portion(base, part=-key.falling_rate, whole=PPM) for key, base in base_minor.items()
-        }
+        tax_minor = {key: portion(base, part=-key.falling_rate, whole=PPM) for key, base in base_minor.items()}
     return tuple(
         TaxGroup(
             category=CATEGORIES[key.rank],

@@ -120,9 +120,7 @@ class OutOfScopeMixed(TaxRefusal):
     """A document outside the scope of tax has no other tax beside it (BR-O-11, BR-O-12)."""
 
     def __init__(self, line: int, tax: Tax) -> None:
-        super().__init__(
-            "Lines outside the scope of tax need an invoice of their own, without taxed lines", line, tax
-        )
+        super().__init__("Lines outside the scope of tax need an invoice of their own, without taxed lines", line, tax)
 
 
 class DiscountOutOfBounds(Refusal):
@@ -151,9 +149,7 @@ class NegativeTotal(Refusal):
     """Net, tax and total of a document are zero or more; money back is a credit note."""
 
     def __init__(self, *, net_minor: int, tax_minor: int) -> None:
-        super().__init__(
-            "An invoice cannot come to less than zero. Issue a credit note instead", field="lines"
-        )
+        super().__init__("An invoice cannot come to less than zero. Issue a credit note instead", field="lines")
         self.net_minor = net_minor
         self.tax_minor = tax_minor
 
@@ -163,8 +159,6 @@ class TotalTooLarge(Refusal):
 
     def __init__(self, minor: int, *, line: int | None = None) -> None:
         field = "lines" if line is None else f"lines-{line}-quantity"
-        super().__init__(
-            "This comes to more than an invoice can hold. Lower a quantity or price", field=field
-        )
+        super().__init__("This comes to more than an invoice can hold. Lower a quantity or price", field=field)
         self.minor = minor
         self.line = line

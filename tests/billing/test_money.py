@@ -316,9 +316,7 @@ def test_a_quantity_is_read_by_its_locale(text: str, locale: str, value: str) ->
         ("0", 1, 1000, "Enter a number from 1 to 1,000"),
     ],
 )
-def test_a_number_out_of_bounds_is_refused(
-    text: str, minimum: int | None, maximum: int | None, words: str
-) -> None:
+def test_a_number_out_of_bounds_is_refused(text: str, minimum: int | None, maximum: int | None, words: str) -> None:
     with pytest.raises(money.OutOfBounds) as refused:
         money.read_decimal(
             text,

@@ -25,9 +25,7 @@ CGST = Tax(category="S", rate_ppm=90_000, scheme="CGST", name="CGST 9%")
 SGST = Tax(category="S", rate_ppm=90_000, scheme="SGST", name="SGST 9%")
 
 
-def line(
-    quantity: str, price: str, *taxes: Tax, discount: Discount | None = None, per: str = "1"
-) -> LineInput:
+def line(quantity: str, price: str, *taxes: Tax, discount: Discount | None = None, per: str = "1") -> LineInput:
     return LineInput(
         quantity=Decimal(quantity),
         unit_price=Decimal(price),
@@ -163,9 +161,7 @@ def test_a_line_is_quantity_times_price_per_base_quantity_rounded_once(
         (Discount.fixed(1005), 1005, 0),
     ],
 )
-def test_a_lines_discount_is_taken_off_the_printed_gross(
-    discount: Discount | None, off: int, net: int
-) -> None:
+def test_a_lines_discount_is_taken_off_the_printed_gross(discount: Discount | None, off: int, net: int) -> None:
     totals = tax.totals([line("1", "10.05", STANDARD, discount=discount)], currency="GBP")
     (figures,) = totals.lines
     assert (figures.gross_minor, figures.discount_minor, figures.net_minor) == (1005, off, net)

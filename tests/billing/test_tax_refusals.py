@@ -18,9 +18,7 @@ EXEMPT = Tax(category="E", rate_ppm=0, reason="Insurance, exempt")
 OUTSIDE = Tax(category="O", rate_ppm=0, reason="Not subject to VAT")
 
 
-def line(
-    quantity: str, price: str, *taxes: Tax, discount: Discount | None = None, per: str = "1"
-) -> LineInput:
+def line(quantity: str, price: str, *taxes: Tax, discount: Discount | None = None, per: str = "1") -> LineInput:
     return LineInput(
         quantity=Decimal(quantity),
         unit_price=Decimal(price),
@@ -53,9 +51,7 @@ def line(
         (Tax(category="s", rate_ppm=1), tax.TaxCategoryUnknown, "from the list"),
     ],
 )
-def test_a_tax_its_category_forbids_is_refused_by_name(
-    charged: Tax, refusal: type[tax.TaxRefusal], words: str
-) -> None:
+def test_a_tax_its_category_forbids_is_refused_by_name(charged: Tax, refusal: type[tax.TaxRefusal], words: str) -> None:
     with pytest.raises(refusal, match=words) as refused:
         tax.totals([line("1", "1", STANDARD), line("1", "1", charged)], currency="GBP")
     assert (refused.value.field, refused.value.line, refused.value.tax) == ("lines-1-tax", 1, charged)

@@ -72,9 +72,7 @@ def register(app: Flask, *, development: bool) -> None:
     def icon(name: str, label: str | None = None) -> Markup:
         assert name in icons, f"static/icons/{name}.svg is missing"
         named = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
-        return Markup('<svg class="i" {}><use href="{}#i-{}"/></svg>').format(
-            named, asset_url("icons.svg"), name
-        )
+        return Markup('<svg class="i" {}><use href="{}#i-{}"/></svg>').format(named, asset_url("icons.svg"), name)
 
     if "static" in app.view_functions:  # Flask's own route for the folder, which would send unpacked bytes
         app.view_functions["static"] = serve
@@ -93,9 +91,7 @@ def build(*, development: bool) -> Mapping[str, Asset]:
             name = path.relative_to(FOLDER).as_posix()
             assets[name] = _asset(name, path.read_bytes())
     assets["icons.svg"] = _asset("icons.svg", _sprite().encode())
-    stylesheet = _CSS_URL.sub(
-        lambda found: f'url("{assets[found[1]].address}")', _styles(development=development)
-    )
+    stylesheet = _CSS_URL.sub(lambda found: f'url("{assets[found[1]].address}")', _styles(development=development))
     assets["app.css"] = _asset("app.css", stylesheet.encode())
     return MappingProxyType(assets)
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from billing.actors import Actor
 
+_NEXT = """INSERT INTO activity (invoice_id, sequence, kind, from_status, to_status, facts, customer_sees, actor, at)
+    SELECT ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM activity WHERE invoice_id = ?"""
+
 
 def add_activity(
     invoice_id: int,
@@ -27,11 +30,8 @@ def add_activity(
 ) -> None:
     """Add one event under the caller's lock of the invoice. Kinds: drafted, edited, issued, viewed, paid, voided ..."""
     instant = Activity.at.db_value(at)
-    facts_mark = "?" if is_sqlite() else "CAST(? AS JSONB)"
     execute(
-        "INSERT INTO activity (invoice_id, sequence, kind, from_status, to_status, facts, customer_sees, actor, at)"
-        f" SELECT ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, {facts_mark}, ?, ?, ? FROM activity"
-        " WHERE invoice_id = ?",
+        _NEXT if is_sqlite() else _NEXT.replace("?, ?, ?, ? FROM", "CAST(? AS JSONB), ?, ?, ? FROM"),
         (
             invoice_id,
             kind,

@@ -1,0 +1,66 @@
+"""`flask check` finds nothing in sound books, and names what was tampered with behind the guards' back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing import check, documents, invoices
+from billing.db import database as connected
+from billing.db import is_sqlite
+from tests.world import AT
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+
+class _Pen:
+    """Draws any page as the same few bytes."""
+
+    def render(self, html: str, **_: object) -> bytes:
+        return b"%PDF-1.7 " + html.encode()
+
+
+def test_sound_books_break_nothing(world: World) -> None:
+    world.issued()
+    world.draft()
+    invoices.void(world.issued(world.globex).id, reason="Twice", by=world.sam, at=AT)
+    documents.draw_due(_Pen(), lambda _: "page", at=AT)
+    assert check.broken() == []
+
+
+@pytest.mark.parametrize(
+    ("invariant", "tampering"),
+    [
+        ("I2", "UPDATE invoice SET balance_minor = balance_minor - 1"),
+        ("I2", "UPDATE customer_balance SET receivable_minor = receivable_minor + 1"),
+        ("I2", "UPDATE customer_balance SET credit_minor = 5"),
+        ("I3", "UPDATE invoice SET paid_at = issued_at"),
+        ("I5", "UPDATE invoice_line SET gross_minor = gross_minor + 1, net_minor = net_minor + 1"),
+        ("I5", "UPDATE invoice SET frozen_sha256 = 'x'"),
+        ("I5", "UPDATE document SET sha256 = '{zeros}'"),
+        ("I6", "UPDATE invoice SET series_number = 7"),
+        ("I6", "UPDATE counter SET value = 9"),
+        ("I11", "UPDATE activity SET to_status = 'void'"),
+        ("I12", "UPDATE audit_row SET actor = 'nobody' WHERE sequence = 2"),
+        ("I12", "DELETE FROM audit_row WHERE sequence = 3"),
+        ("I12", "UPDATE audit_head SET hash = 'x'"),
+    ],
+)
+def test_tampering_is_named(world: World, invariant: str, tampering: str) -> None:
+    world.issued()
+    documents.draw_due(_Pen(), lambda _: "page", at=AT)
+    _without_guards(tampering.replace("{zeros}", "0" * 64))
+    assert invariant in {found.invariant for found in check.broken()}
+
+
+def _without_guards(statement: str) -> None:
+    """Do what only somebody with the database's own keys could do: lift the triggers, tamper."""
+    if is_sqlite():
+        names = connected.execute_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in names:
+            connected.execute_sql(f"DROP TRIGGER {name}")
+    else:
+        connected.execute_sql("SET session_replication_role = replica")
+    connected.execute_sql(statement)

@@ -1,6 +1,6 @@
 """Passwords: hashed by argon2id, compared at equal cost, and refused where they are easily guessed.
 
-Length decides, not composition: 8 to 128 characters of any kind, none of the common ones (ASVS 5.0 6.2.1 to 6.2.9).
+Length decides, not composition: 8 to 128 characters of any kind, none of the common ones (ASVS 5.0 6.2).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WeakPassword(Refusal):
 
 
 def use_cheap_hashes() -> None:
-    """Hash in a millisecond from now on: for the test and seed processes, never where people sign in for real."""
+    """Hash in a millisecond from now on: for tests and seeds, never where people sign in for real."""
     _chosen[0] = CHEAP
     _decoy.cache_clear()
 
@@ -44,7 +44,7 @@ def hashed(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether the password is the stored one. Without a stored hash it costs as much and says no (ASVS 6.3.8)."""
+    """Whether it is the stored password. Without a stored hash it costs as much and says no (ASVS 6.3.8)."""
     if len(password) > LONGEST:
         password = ""
     try:
@@ -55,12 +55,12 @@ def matches(stored: str | None, password: str) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Whether a hash was made with other parameters than today's, and is worth making anew at the next sign-in."""
+    """Whether a hash was made with other parameters than today's, and is worth making anew."""
     return _chosen[0].check_needs_rehash(stored)
 
 
 def refuse_weak(password: str, *, known_words: tuple[str, ...] = ()) -> None:
-    """Raise WeakPassword for one that is too short or long, common, a run of one sign, or one of `known_words`.
+    """Raise WeakPassword for one too short or long, common, of one or two signs, or among `known_words`.
 
     `known_words` are what an attacker knows already: the person's email and name, the seller's name.
     """

@@ -1,7 +1,7 @@
 """Sessions: a signed-in browser, kept on the server. The browser holds a random token, we only its SHA-256.
 
-Begun at sign-in with a fresh token, ended by sign-out, by idleness, by age, by a new password or by disabling the
-user (ASVS 5.0 chapter 7). Finding one changes nothing; `touch` is the one write a GET may make (SETTLED 1).
+Begun at sign-in with a fresh token, ended by sign-out, by idleness, by age, by a new password or by disabling
+the user (ASVS 5.0 chapter 7). Finding one changes nothing; `touch` is the one write a GET may make (SETTLED 1).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from peewee import JOIN
+from peewee import JOIN, Expression, fn
 
 from billing.db import transaction
 from billing.errors import Missing
@@ -33,7 +33,7 @@ KEPT_ROWS = timedelta(days=90)
 
 def start(user: User, face: Face, *, at: datetime, customer_id: int | None = None, kept: bool = False) -> str:
     """Begin a session and give its token, 256 random bits. `kept` makes it last KEPT_AGE instead of AGE."""
-    assert (user.role is not None) == (face == "admin"), "staff sign in at admin, a customer's people at the portal"
+    assert (user.role is not None) == (face == "admin"), "staff sign in at admin, others at the portal"
     assert not (kept and face == "admin"), "staff sessions are never kept"
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with transaction():
@@ -50,19 +50,16 @@ def start(user: User, face: Face, *, at: datetime, customer_id: int | None = Non
 
 
 def find(token: str, face: Face, *, at: datetime) -> Session | None:
-    """The live session of a token with its `user` and active `customer` loaded, in one statement; else None.
+    """The live session of a token with its `user`, and what `acting_for` tells, in one statement.
 
-    What changed since sign-in counts at once: a disabled user, a changed role, an ended membership (then the
-    customer is None).
+    What changed since sign-in counts at once: a disabled user, a changed role, an ended membership.
     """
     if not token or len(token) > LONGEST_TOKEN:
         return None
     query = (
         Session.select(Session, User, Customer)
-        .join(User)
-        .switch(Session)
-        .join(Membership, JOIN.LEFT_OUTER, on=_is_member())
-        .join(Customer, JOIN.LEFT_OUTER, on=(Customer.id == Membership.customer), attr="live_customer")
+        .join_from(Session, User)
+        .join_from(Session, Customer, JOIN.LEFT_OUTER, on=_is_member(), attr="acting_for")
         .where(
             (Session.token_hash == _hash(token))
             & (Session.face == face)
@@ -77,6 +74,12 @@ def find(token: str, face: Face, *, at: datetime) -> Session | None:
     return found
 
 
+def acting_for(session: Session) -> Customer | None:
+    """The customer a found session acts for; None before one is chosen, or where the membership ended."""
+    customer: Customer | None = getattr(session, "acting_for", None)
+    return customer
+
+
 def touch(session: Session, *, at: datetime) -> None:
     """Remember that the browser was seen, at most every TOUCHED_EVERY."""
     if at - session.seen_at >= TOUCHED_EVERY:
@@ -85,7 +88,7 @@ def touch(session: Session, *, at: datetime) -> None:
 
 
 def choose_customer(session: Session, customer_id: int, *, at: datetime) -> None:
-    """Act for another of the user's customers from now on. Raises Missing for one the user does not belong to."""
+    """Act for another of the user's customers from now on. Raises Missing for one that is not theirs."""
     with transaction():
         mine = (Membership.user == session.user_id) & (Membership.customer == customer_id)
         if not Membership.select(Membership.id).where(mine).exists():
@@ -96,14 +99,15 @@ def choose_customer(session: Session, customer_id: int, *, at: datetime) -> None
 def end(token: str, *, at: datetime) -> None:
     """End one session: a copied cookie opens nothing from now on (ASVS 7.4.1)."""
     with transaction():
-        Session.update(ended_at=at).where((Session.token_hash == _hash(token)) & Session.ended_at.is_null()).execute()
+        live = (Session.token_hash == _hash(token)) & Session.ended_at.is_null()
+        Session.update(ended_at=at).where(live).execute()
 
 
 def end_all(user_id: int, *, at: datetime) -> int:
     """End every session of a user, and say how many."""
     with transaction():
-        ended = Session.update(ended_at=at).where((Session.user == user_id) & Session.ended_at.is_null()).execute()
-    return int(ended)
+        live = (Session.user == user_id) & Session.ended_at.is_null()
+        return int(Session.update(ended_at=at).where(live).execute())
 
 
 def forget_old(*, at: datetime) -> int:
@@ -113,8 +117,9 @@ def forget_old(*, at: datetime) -> int:
     return int(removed)
 
 
-def _is_member() -> bool:
-    return (Membership.user == Session.user) & (Membership.customer == Session.customer)
+def _is_member() -> Expression:
+    belongs = (Membership.user == Session.user) & (Membership.customer == Session.customer)
+    return (Customer.id == Session.customer) & fn.EXISTS(Membership.select(Membership.id).where(belongs))
 
 
 def _hash(token: str) -> str:

@@ -1,7 +1,7 @@
-"""Signing in: by a mailed 6-digit code (a customer's people) or by password (they and staff), with counted tries.
+"""Signing in: by a mailed 6-digit code (a customer's people) or by password (they and staff).
 
-Tries are rows counted by email and by address, never by cookie; a limit lifts by the clock (ASVS 6.3.1). Whether
-an email is known shows neither in the words nor in the time it takes (ASVS 6.3.8).
+Tries are rows counted by email and by address, never by cookie; a limit lifts by the clock (ASVS 6.3.1).
+Whether an email is known shows neither in the words nor in the time it takes (ASVS 6.3.8).
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class TooManyTries(Refusal):
 
     def __init__(self, wait: timedelta) -> None:
         self.wait = wait
-        minutes = max(1, -(-int(wait.total_seconds()) // 60))
-        words = "1 minute" if minutes == 1 else f"{minutes} minutes" if minutes < 90 else f"{-(-minutes // 60)} hours"
-        super().__init__(f"Too many tries. Wait {words} or use the link in your email.")
+        super().__init__(f"Too many tries. Wait {_in_words(wait)} or use the link in your email.")
 
 
 class WrongCode(Refusal):
@@ -74,11 +72,13 @@ class WrongPassword(Refusal):
 
 
 def ask_code(email: str, *, address: str, at: datetime) -> None:
-    """Mail a code to a customer's person; for anybody else do nothing, in the same words. Raises TooManyTries.
+    """Mail a code to a customer's person; for anybody else do nothing that shows. Raises TooManyTries.
 
     A new code ends the one before it. `address` is the network address that asks.
     """
     email = users.plain_email(email)
+    if _asked_just_now(email, at):
+        return  # a double click; the code that was mailed is good
     _count("code_asked", email=email, address=address, at=at)
     user = users.by_email(email)
     code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
@@ -103,7 +103,7 @@ def ask_code(email: str, *, address: str, at: datetime) -> None:
 
 
 def with_code(email: str, typed: str, *, address: str, at: datetime) -> User:
-    """The person whose newest mailed code this is; the code is then used up. Raises WrongCode, TooManyTries."""
+    """The person whose newest mailed code this is, which is used up. Raises WrongCode, TooManyTries."""
     email = users.plain_email(email)
     _count("code_tried", email=email, address=address, at=at)
     newest: SignInCode | None = (
@@ -138,6 +138,11 @@ def forget_old(*, at: datetime) -> int:
     """Remove tries that no limit looks at any more; for the worker."""
     with transaction():
         return int(Try.delete().where(Try.at < at - KEPT_TRIES).execute())
+
+
+def _asked_just_now(email: str, at: datetime) -> bool:
+    mine = (Try.kind == "code_asked.email") & (Try.key == email) & (Try.at > at - RESEND_AFTER) & (Try.at <= at)
+    return bool(Try.select(Try.id).where(mine).exists())
 
 
 def _use(code: SignInCode, *, right: bool, at: datetime) -> User | None:
@@ -186,9 +191,16 @@ def _forget(kind: str, email: str) -> None:
 
 
 def _alone(name: str) -> None:
-    """Count one at a time per key. SQLite writes are alone anyway; always address before email, so none wait in a ring."""
+    """Count one at a time per key, address before email so that none wait in a ring. SQLite writes are alone."""
     if not is_sqlite():
         execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (name,))
+
+
+def _in_words(wait: timedelta) -> str:
+    minutes = max(1, -(-int(wait.total_seconds()) // 60))
+    if minutes >= 90:
+        return f"{-(-minutes // 60)} hours"
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _hash(email: str, code: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from peewee import Expression
+
 Role = Literal["admin", "approver", "viewer"]
 LONGEST_EMAIL = 254
 
@@ -56,15 +58,12 @@ def actor(user: User) -> Actor:
 def customers_of(user_id: int) -> list[Customer]:
     """The customers a user may act for, by name."""
     return list(
-        Customer.select()
-        .join(Membership)
-        .where(Membership.user == user_id)
-        .order_by(Customer.search_name, Customer.id)
+        Customer.select().join(Membership).where(Membership.user == user_id).order_by(Customer.search_name, Customer.id)
     )
 
 
 def create_staff(email: str, name: str, role: Role, password: str, *, by: Actor, at: datetime) -> User:
-    """Add a person of the billing team. Raises WeakPassword, EmailTaken, or a Refusal of the email or name."""
+    """Add a person of the billing team. Raises WeakPassword, EmailTaken, Refusal."""
     assert role in {"admin", "approver", "viewer"}, "a role is one of the three"
     _refuse_what_is_wrong(email, name)
     passwords.refuse_weak(password, known_words=(email, name))
@@ -76,7 +75,13 @@ def create_staff(email: str, name: str, role: Role, password: str, *, by: Actor,
 
 
 def create_customer_user(
-    email: str, name: str, customer_ids: Sequence[int], *, by: Actor, at: datetime, password: str | None = None
+    email: str,
+    name: str,
+    customer_ids: Sequence[int],
+    *,
+    by: Actor,
+    at: datetime,
+    password: str | None = None,
 ) -> User:
     """Let a person sign in for one or more customers, by mailed code, and by password where one is given."""
     _refuse_what_is_wrong(email, name)
@@ -150,7 +155,7 @@ def _insert(email: str, name: str, *, role: Role | None, password_hash: str | No
     )
 
 
-def _belongs(user_id: int, customer_id: int) -> bool:
+def _belongs(user_id: int, customer_id: int) -> Expression:
     return (Membership.user == user_id) & (Membership.customer == customer_id)
 
 

@@ -1,8 +1,8 @@
 """The port to whoever takes card payments: what the domain asks of it, in the domain's own words.
 
-No type of the provider's library comes past this module. All money is whole minor units of the named currency.
-Calls speak HTTP: never inside a transaction. Their outcome is known (a value, or a Refusal such as TooSmall) or
-it is not (OutcomeUnknown), and then the same call with the same key is safe to repeat.
+No type of the provider's library comes past this module. All money is whole minor units of the named
+currency. Calls speak HTTP: never inside a transaction. Their outcome is known (a value, or a Declined such as
+TooSmall) or it is not (OutcomeUnknown), and then the same call with the same key is safe to repeat.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class OutcomeUnknown(Refusal):
         super().__init__(UNKNOWN_OUTCOME_WORDS)
         self.cause = cause
 
+    def __str__(self) -> str:
+        """For our own records; `message` is for the person."""
+        return self.cause
+
 
 class KeyInUse(OutcomeUnknown):
     """The same call with the same key is being answered at this moment."""
@@ -61,6 +65,10 @@ class Declined(Refusal):
         super().__init__("Card payment does not work at the moment. Pay by bank transfer, or contact us.")
         self.code = code
         self.detail = message
+
+    def __str__(self) -> str:
+        """For our own records; `message` is for the person."""
+        return f"{self.code} {self.detail}".strip()
 
 
 class NoSuchObject(Declined):
@@ -83,7 +91,7 @@ class TooSmall(Declined):
 
 
 class NotOpen(Declined):
-    """The session can no longer be expired: somebody paid in it, or its time is over. Look before you say which."""
+    """The session can no longer be expired: somebody paid in it, or its time is over. Look which."""
 
     def __init__(self) -> None:
         super().__init__("session_not_open")
@@ -107,9 +115,9 @@ class CheckoutLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutRequest:
-    """All that a hosted page is made of, each part taken from a stored row, so that a repeat is the same call.
+    """All that a hosted page is made of, each part from a stored row, so that a repeat is the same call.
 
-    `customer_ref` is the provider's id of a signed-in customer, None for guests. `paths` are of our own site.
+    `customer_ref` is the provider's id of a signed-in customer, None for guests. Paths are of our own site.
     """
 
     reference: str

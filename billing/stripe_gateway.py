@@ -1,8 +1,8 @@
 """Stripe behind the port: the only module that imports `stripe`.
 
-Facts of stripe 16.1.0 this rests on: services live under `client.v1` and take (params, options); a StripeClient
-does not retry unless told; objects are no dicts, and a field the answer left out raises AttributeError; the
-webhook check accepts timestamps from the future, so the age is judged here. API version 2026-10-28.endive.
+Facts of stripe 16.1.0 this rests on: services live under `client.v1` and take (params, options); a client does
+not retry unless told; objects are no dicts, and a field the answer left out raises AttributeError; the webhook
+check accepts timestamps from the future, so the age is judged here.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ class LiveKeyRefused(Exception):  # noqa: N818 - a refusal to start
 
 
 class DirectSession(requests.Session):
-    """Straight to the sandbox on this machine, past any proxy of the environment; one connection pool a thread."""
+    """Straight to the sandbox on this machine, past any proxy; each thread has its own connections."""
 
     def __init__(self) -> None:
         super().__init__()
         self._threads = threading.local()
 
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - requests' own long signature
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - passes on what it is given
         """Send one request by this thread's own session."""
         own: requests.Session | None = getattr(self._threads, "own", None)
         if own is None:
@@ -101,7 +101,7 @@ def client(key: str, *, api_base: str | None, patient: bool) -> stripe.StripeCli
 
 
 def from_settings(settings: Settings, *, patient: bool = False) -> StripeGateway | None:
-    """The gateway the settings ask for, None where no key is set. `patient` is for the worker and commands."""
+    """The gateway the settings ask for, None without a key. `patient` is for the worker and commands."""
     if not settings.stripe_secret_key:
         return None
     return StripeGateway(
@@ -153,9 +153,9 @@ class StripeGateway:
 
     def find_session(self, reference: str, *, since: datetime, until: datetime) -> CheckoutSession | None:
         """The page made for an attempt between two instants. Lists are consistent; search is not."""
-        created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        first, last = int(since.timestamp()), int(until.timestamp())
         with _translated():
-            listed = self._client.v1.checkout.sessions.list({"created": created, "limit": 100})
+            listed = self._client.v1.checkout.sessions.list({"created": {"gte": first, "lte": last}, "limit": 100})
             for found in listed.auto_paging_iter():
                 if found.client_reference_id == reference:
                     return _session(found)
@@ -207,16 +207,14 @@ class StripeGateway:
 
 
 def session_params(request: CheckoutRequest, *, site: str) -> SessionCreateParams:
-    """What Stripe is sent. Nothing in it moves between two tries of one attempt, or the key would be refused."""
+    """What Stripe is sent. Nothing in it moves between two tries of an attempt, or the key would be refused."""
     params: dict[str, Any] = {
         "mode": "payment",
         "client_reference_id": request.reference,
         "line_items": [_line(line.name, line.minor, request.currency) for line in request.lines],
         "metadata": {"attempt_id": request.reference},
         "payment_intent_data": {
-            "metadata": {
-                "attempt_id": request.reference
-            },  # a session's own metadata is not copied to the intent
+            "metadata": {"attempt_id": request.reference},  # a session's own metadata is not copied to the intent
             "description": request.description[:MOST_NAME],
         },
         "adaptive_pricing": {"enabled": False},  # the invoice's currency, always
@@ -290,9 +288,7 @@ def _intent(found: stripe.PaymentIntent) -> Intent:
     return Intent(
         id=found.id,
         status=cast("IntentStatus", found.status),
-        reference=str(found.metadata["attempt_id"])
-        if found.metadata and "attempt_id" in found.metadata
-        else "",
+        reference=str(found.metadata["attempt_id"]) if found.metadata and "attempt_id" in found.metadata else "",
         currency=currency,
         received_minor=_minor(found.amount_received, currency),
         customer_ref=_id(getattr(found, "customer", None)),
@@ -300,14 +296,12 @@ def _intent(found: stripe.PaymentIntent) -> Intent:
         charged_at=datetime.fromtimestamp(charge.created, UTC) if charge else None,
         method=_method(getattr(charge, "payment_method_details", None)),
         fee=_fee(getattr(charge, "balance_transaction", None)),
-        failure=str(getattr(error, "decline_code", None) or getattr(error, "code", None) or "")
-        if error
-        else "",
+        failure=str(getattr(error, "decline_code", None) or getattr(error, "code", None) or "") if error else "",
     )
 
 
 def _minor(amount: int, currency: str) -> int:
-    """Our minor units. A currency we do not bill in stays in Stripe's smallest unit: it is kept, never dropped."""
+    """Our minor units. A currency we do not bill in stays in Stripe's smallest unit: kept, never dropped."""
     try:
         return money.from_stripe_amount(amount, currency)
     except money.UnknownCurrency:

@@ -1,0 +1,222 @@
+"""What is known of payments: who is paying now, what came, where it went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from peewee import JOIN
+
+from billing.allocations import APPLIED
+from billing.errors import Missing
+from billing.tables import Allocation, Attempt, Invoice, Payment, PlannedAllocation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+UNFINISHED = ("created", "open", "processing")
+FRESH = timedelta(seconds=15)  # how long "you have not paid yet" is believed after asking the provider
+
+OutcomeState = Literal["checking", "open", "on_its_way", "received", "not_completed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedPayment:
+    """Money that came and was applied to an invoice. Minor units of the invoice's currency."""
+
+    reference: str
+    minor: int
+    currency: str
+    method: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedTo:
+    """An invoice of a payment: what was applied, and what it still owes."""
+
+    number: str
+    minor: int
+    balance_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a receipt says. `kept_minor` was not applied to an invoice, for `kept_reason`."""
+
+    reference: str
+    customer_id: int | None
+    currency: str
+    minor: int
+    method: str
+    received_at: datetime
+    applied: tuple[AppliedTo, ...]
+    kept_minor: int
+    kept_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the payer is told: where the attempt stands, and the receipt once money came."""
+
+    attempt: Attempt
+    state: OutcomeState
+    numbers: tuple[str, ...]
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unallocated:
+    """Money that waits for somebody to look: a customer's credit, or suspense where `customer_id` is None."""
+
+    payment_id: int
+    reference: str
+    customer_id: int | None
+    minor: int
+    currency: str
+    reason: str
+    received_at: datetime
+
+
+def unfinished(invoice_id: int) -> list[Attempt]:
+    """The attempts to pay an invoice that may still bring money."""
+    return list(
+        Attempt.select()
+        .join(PlannedAllocation)
+        .where((PlannedAllocation.invoice == invoice_id) & Attempt.status.in_(UNFINISHED))
+        .order_by(Attempt.created_at)
+    )
+
+
+def in_flight(invoice_id: int) -> Attempt | None:
+    """The attempt to show beside an invoice: money on its way before an open page."""
+    found = sorted(unfinished(invoice_id), key=lambda attempt: attempt.status != "processing")
+    return found[0] if found else None
+
+
+def for_invoice(invoice_id: int) -> list[AppliedPayment]:
+    """What was applied to an invoice, oldest first."""
+    rows = (
+        Allocation.select(Allocation, Payment)
+        .join(Payment)
+        .where(Allocation.invoice == invoice_id)
+        .order_by(Allocation.id)
+    )
+    return [
+        AppliedPayment(
+            reference=row.payment.reference,
+            minor=row.minor,
+            currency=row.payment.currency,
+            method=row.payment.method,
+            received_at=row.payment.received_at,
+        )
+        for row in rows
+    ]
+
+
+def attempt_for(attempt_id: str, *, customer_id: int | None = None, payer: str | None = None) -> Attempt:
+    """An attempt of a signed-in customer (`customer_id`), or a guest's very own (`payer`). Raises Missing."""
+    assert (customer_id is None) != (payer is None), "either the customer's, or one payer's"
+    mine = Attempt.customer == customer_id if customer_id is not None else Attempt.payer == payer
+    found: Attempt | None = Attempt.get_or_none((Attempt.id == attempt_id) & mine)
+    if found is None:
+        raise Missing("We cannot find that payment.")
+    return found
+
+
+def plan_of(attempt: Attempt) -> dict[int, int]:
+    """What an attempt is meant to pay: minor units by invoice id."""
+    rows = PlannedAllocation.select().where(PlannedAllocation.attempt == attempt.id)
+    return {row.invoice_id: row.minor for row in rows}
+
+
+def invoice_numbers(attempt: Attempt) -> tuple[str, ...]:
+    """The invoices an attempt is meant to pay, in their order."""
+    rows = (
+        Invoice.select(Invoice.number)
+        .join(PlannedAllocation)
+        .where(PlannedAllocation.attempt == attempt.id)
+        .order_by(Invoice.position)
+    )
+    return tuple(str(row.number) for row in rows)
+
+
+def outcome(attempt: Attempt, *, at: datetime) -> Outcome:
+    """What to tell the payer now. A page that was not asked about just now is being checked, never "unpaid"."""
+    payment: Payment | None = Payment.get_or_none(Payment.attempt == attempt.id)
+    return Outcome(
+        attempt=attempt,
+        state=_state(attempt, payment, at),
+        numbers=invoice_numbers(attempt),
+        receipt=None if payment is None else receipt(payment.id),
+    )
+
+
+def _state(attempt: Attempt, payment: Payment | None, at: datetime) -> OutcomeState:
+    if payment is not None or attempt.status == "succeeded":
+        return "received"
+    if attempt.status == "processing":
+        return "on_its_way"
+    if attempt.status in {"failed", "expired", "superseded"}:
+        return "not_completed"
+    asked_just_now = attempt.checked_at is not None and at - attempt.checked_at < FRESH
+    return "open" if attempt.status == "open" and asked_just_now else "checking"
+
+
+def receipt(payment_id: int) -> Receipt:
+    """What came, where it went, and what is left to pay. Raises Missing."""
+    payment: Payment | None = Payment.get_or_none(Payment.id == payment_id)
+    if payment is None:
+        raise Missing("We cannot find that payment.")
+    rows = list(
+        Allocation.select(Allocation, Invoice)
+        .join(Invoice, JOIN.LEFT_OUTER)
+        .where(Allocation.payment == payment_id)
+        .order_by(Allocation.id)
+    )
+    kept = [row for row in rows if row.invoice is None]
+    return Receipt(
+        reference=payment.reference,
+        customer_id=payment.customer_id,
+        currency=payment.currency,
+        minor=payment.minor,
+        method=payment.method,
+        received_at=payment.received_at,
+        applied=tuple(
+            AppliedTo(
+                number=str(row.invoice.number),
+                minor=row.minor,
+                balance_minor=row.invoice.balance_minor,
+                currency=row.invoice.currency,
+            )
+            for row in rows
+            if row.invoice is not None
+        ),
+        kept_minor=sum(row.minor for row in kept),
+        kept_reason=kept[0].reason if kept else "",
+    )
+
+
+def unallocated(*, limit: int = 50) -> list[Unallocated]:
+    """What came and was not applied, newest first, for staff."""
+    rows = (
+        Allocation.select(Allocation, Payment)
+        .join(Payment)
+        .where(Allocation.invoice.is_null() & (Allocation.reason != APPLIED))
+        .order_by(Allocation.id.desc())
+        .limit(limit)
+    )
+    return [
+        Unallocated(
+            payment_id=row.payment_id,
+            reference=row.payment.reference,
+            customer_id=row.payment.customer_id,
+            minor=row.minor,
+            currency=row.payment.currency,
+            reason=row.reason,
+            received_at=row.payment.received_at,
+        )
+        for row in rows
+    ]

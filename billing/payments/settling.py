@@ -1,0 +1,303 @@
+"""Settle: every trigger ends here, in any order and any number of times, and the money is booked once.
+
+What is true is fetched from the provider first, outside any transaction; then one transaction writes all that
+follows from it. Rows are locked in the order attempt, invoices by id, audit.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from peewee import IntegrityError
+
+from billing import allocations, audit, clock, gateway, invoices, ledger, outbox, seller
+from billing.actors import SYSTEM, Actor
+from billing.db import database, lock, transaction
+from billing.payments.references import new_reference
+from billing.tables import Attempt, Customer, Invoice, Link, Payment, PlannedAllocation, User
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.gateway import CheckoutSession, Fee, Intent
+
+log = logging.getLogger(__name__)
+
+# An attempt only moves to the right: a late or repeated trigger cannot take anything back.
+FORWARD = ("created", "open", "superseded", "expired", "failed", "processing", "succeeded")
+
+NO_LONGER_PAYABLE = "invoice_no_longer_payable"
+AMOUNT_MISMATCH = "amount_mismatch"
+WRONG_CURRENCY = "wrong_currency"
+WRONG_CUSTOMER = "wrong_customer"
+UNKNOWN_ATTEMPT = "unknown_attempt"
+SECOND_PAYMENT = "second_payment"
+
+
+def sync_session(session_id: str, *, at: datetime) -> None:
+    """Ask what became of a page, and settle what was paid in it. Raises OutcomeUnknown, Declined."""
+    session = gateway.current().session(session_id)
+    note_session(session, at=at)
+    if session.intent_id:
+        settle(session.intent_id, at=at)
+
+
+def note_session(session: CheckoutSession, *, at: datetime) -> None:
+    """Remember a page's id and address, or that its time is over. A page of no attempt of ours is left alone."""
+    with transaction():
+        attempt = lock(Attempt.select().where(Attempt.id == session.reference)).get_or_none()
+        if attempt is None or attempt.session_id not in {None, session.id}:
+            return
+        status = attempt.status
+        if session.status == "expired" and _is_forward(status, "expired"):
+            status = "expired"
+        elif status == "created":
+            status = "open"
+        Attempt.update(session_id=session.id, url=session.url or attempt.url, status=status, checked_at=at).where(
+            Attempt.id == attempt.id
+        ).execute()
+
+
+def settle(intent_id: str, *, at: datetime) -> Payment | None:
+    """Book what a payment intent brought, once; None where no money came (yet). Raises OutcomeUnknown, Declined.
+
+    Right attempt, amount and currency: applied as planned, as far as the invoices still need it. Everything else
+    is kept with its reason: as the customer's credit, or in suspense where nobody knows whose it is (SETTLED 9).
+    """
+    intent = gateway.current().intent(intent_id)
+    with transaction():
+        attempt, trouble = _attempt_of(intent)
+        if attempt is not None:
+            _advance(attempt, intent, at=at)
+        if intent.status != "succeeded" or intent.received_minor <= 0:
+            return None
+        payment, fresh = _record(intent, attempt, trouble, at=at)
+        if fresh:
+            _place(payment, attempt, trouble, at=at)
+        _book_fee(payment, intent.fee, at=at)
+    return payment
+
+
+def _attempt_of(intent: Intent) -> tuple[Attempt | None, str]:
+    """The attempt this money belongs to, locked; or none, and why its plan does not hold for this money."""
+    attempt: Attempt | None = None
+    if intent.reference:
+        attempt = lock(Attempt.select().where(Attempt.id == intent.reference)).get_or_none()
+    if attempt is None:
+        attempt = lock(Attempt.select().where(Attempt.intent_id == intent.id)).get_or_none()
+    if attempt is None:
+        return None, UNKNOWN_ATTEMPT
+    if attempt.intent_id not in {None, intent.id}:
+        return None, SECOND_PAYMENT
+    payer = _customer_of(intent)
+    if payer is not None and payer.id != attempt.customer_id:
+        return None, WRONG_CUSTOMER
+    if intent.currency != attempt.currency:
+        return attempt, WRONG_CURRENCY
+    if intent.status == "succeeded" and intent.received_minor != attempt.minor:
+        return attempt, AMOUNT_MISMATCH
+    return attempt, ""
+
+
+def _customer_of(intent: Intent) -> Customer | None:
+    if intent.customer_ref is None:
+        return None
+    found: Customer | None = Customer.get_or_none(Customer.stripe_id == intent.customer_ref)
+    return found
+
+
+def _advance(attempt: Attempt, intent: Intent, *, at: datetime) -> None:
+    """Move the attempt as the money says, forward only; a bank debit that bounced is the one way back."""
+    was_on_its_way = attempt.status == "processing"
+    bounced = was_on_its_way and intent.status in {"requires_payment_method", "canceled"}
+    goal = {"processing": "processing", "succeeded": "succeeded", "canceled": "expired"}.get(intent.status)
+    if bounced:
+        goal = "failed"
+    if goal is None or not (bounced or _is_forward(attempt.status, goal)):
+        if intent.failure and attempt.failure != intent.failure:  # declined, but the page is still open
+            Attempt.update(failure=intent.failure).where(Attempt.id == attempt.id).execute()
+        return
+    carries_money = goal in {"processing", "succeeded"}
+    moved = (
+        Attempt.update(
+            status=goal,
+            intent_id=intent.id if carries_money else attempt.intent_id,
+            failure="" if carries_money else intent.failure,
+            checked_at=at,
+        )
+        .where((Attempt.id == attempt.id) & (Attempt.status == attempt.status))
+        .execute()
+    )
+    assert moved == 1, "the attempt is locked"
+    if bounced:
+        facts = {"payment": attempt.id, "minor": attempt.minor, "currency": attempt.currency}
+        for invoice_id in _lock_planned(attempt):
+            invoices.add_activity(
+                invoice_id, "payment_failed", by=_payer(attempt), at=at, facts=facts | {"why": intent.failure}
+            )
+
+
+def _is_forward(status: str, goal: str) -> bool:
+    return FORWARD.index(goal) > FORWARD.index(status)
+
+
+def _record(intent: Intent, attempt: Attempt | None, trouble: str, *, at: datetime) -> tuple[Payment, bool]:
+    """The one payment row of an intent, and whether it is new. Its unique key decides between two who try."""
+    found: Payment | None = Payment.get_or_none(Payment.intent_id == intent.id)
+    if found is not None:
+        return found, False
+    owner = attempt.customer_id if attempt else None
+    if owner is None and trouble != WRONG_CUSTOMER:
+        known = _customer_of(intent)
+        owner = known.id if known else None
+    try:
+        with database.atomic():
+            made: Payment = Payment.create(
+                reference=attempt.id if attempt else new_reference(),
+                intent_id=intent.id,
+                charge_id=intent.charge_id,
+                attempt=attempt.id if attempt else None,
+                customer=owner,
+                currency=intent.currency,
+                minor=intent.received_minor,
+                method=intent.method,
+                received_at=min(intent.charged_at or at, at),
+            )
+    except IntegrityError:
+        found = Payment.get_or_none(Payment.intent_id == intent.id)
+        if found is None:
+            raise
+        return found, False
+    return made, True
+
+
+def _place(payment: Payment, attempt: Attempt | None, trouble: str, *, at: datetime) -> None:
+    """Book what came, apply it as planned, keep the rest with its reason, and tell who must know."""
+    on = clock.day_of(payment.received_at, seller.get().time_zone)
+    by = _payer(attempt) if attempt else SYSTEM
+    came = ledger.Leg(
+        debit=ledger.CARD_CLEARING,
+        credit=ledger.SUSPENSE if payment.customer_id is None else ledger.CUSTOMER_CREDIT,
+        minor=payment.minor,
+        currency=payment.currency,
+        customer_id=payment.customer_id,
+        payment_id=payment.id,
+    )
+    ledger.post(f"payment:{payment.id}", "payment_received", [came], on=on, at=at)
+    invoice_ids = _lock_planned(attempt) if attempt else []
+    applied = _apply(payment, attempt, by=by, at=at) if attempt and not trouble else {}
+    left = payment.minor - sum(applied.values())
+    reason = trouble or NO_LONGER_PAYABLE
+    if left:
+        _keep(payment, left, reason, invoice_ids, by=by, at=at)
+    if attempt is not None:
+        _queue_receipt(payment, attempt, at=at)
+    facts = {
+        "reference": payment.reference,
+        "intent": payment.intent_id,
+        "minor": payment.minor,
+        "currency": payment.currency,
+        "applied": {str(invoice_id): minor for invoice_id, minor in applied.items()},
+    }
+    kept = {"kept_minor": left, "reason": reason} if left else {}
+    audit.record("payment.received", f"payment:{payment.id}", by=by, at=at, facts=facts | kept)
+
+
+def _lock_planned(attempt: Attempt) -> list[int]:
+    """Lock the invoices an attempt is meant to pay, by id, and give their ids."""
+    planned = PlannedAllocation.select(PlannedAllocation.invoice).where(PlannedAllocation.attempt == attempt.id)
+    locked = lock(Invoice.select(Invoice.id).where(Invoice.id.in_(planned)).order_by(Invoice.id))
+    return [invoice.id for invoice in locked]
+
+
+def _apply(payment: Payment, attempt: Attempt, *, by: Actor, at: datetime) -> dict[int, int]:
+    """Apply as planned, as far as each invoice still needs it; gives the minor units by invoice id."""
+    applied: dict[int, int] = {}
+    left = payment.minor
+    on = clock.day_of(payment.received_at, seller.get().time_zone)
+    for plan in (
+        PlannedAllocation.select().where(PlannedAllocation.attempt == attempt.id).order_by(PlannedAllocation.invoice)
+    ):
+        invoice: Invoice = Invoice.get_by_id(plan.invoice_id)
+        minor = min(plan.minor, left, invoice.balance_minor) if invoice.status == "issued" else 0
+        if minor <= 0:
+            continue
+        ref = f"payment:{payment.id}:invoice:{invoice.id}"
+        after = allocations.apply(payment, invoice.id, minor, ref=ref, on=on, at=at)
+        is_paid = after.balance_minor == 0
+        invoices.add_activity(
+            invoice.id,
+            "paid",
+            by=by,
+            at=at,
+            facts={
+                "payment": payment.reference,
+                "minor": minor,
+                "currency": payment.currency,
+                "method": payment.method,
+                "balance_minor": after.balance_minor,
+            },
+            from_status="issued" if is_paid else None,
+            to_status="paid" if is_paid else None,
+        )
+        applied[invoice.id] = minor
+        left -= minor
+    return applied
+
+
+def _keep(payment: Payment, minor: int, reason: str, invoice_ids: list[int], *, by: Actor, at: datetime) -> None:
+    """Money without a place: it stays the customer's, or in suspense, and staff is told."""
+    allocations.keep(payment, minor, reason=reason, ref=f"payment:{payment.id}:kept", at=at)
+    facts = {"payment": payment.reference, "minor": minor, "currency": payment.currency, "reason": reason}
+    for invoice_id in invoice_ids:
+        invoices.add_activity(invoice_id, "money_unallocated", by=by, at=at, facts=facts, customer_sees=False)
+    log.warning("payment %s: %s of %s not applied: %s", payment.reference, minor, payment.currency, reason)
+
+
+def _queue_receipt(payment: Payment, attempt: Attempt, *, at: datetime) -> None:
+    """One receipt, to the person who paid: their own address, or the address the link was mailed to."""
+    kind, _, payer_id = attempt.payer.partition(":")
+    if kind == "user":
+        user: User = User.get_by_id(int(payer_id))
+        to, to_name, link_id = user.email, user.name, None
+    else:
+        to, to_name, link_id = Link.get_by_id(payer_id).recipient, attempt.payer_name, payer_id
+    outbox.queue(
+        "receipt",
+        to=to,
+        to_name=to_name,
+        key=f"receipt:{payment.id}:{to}",
+        context={"payment_id": payment.id, "link_id": link_id},
+        at=at,
+        customer_id=payment.customer_id,
+    )
+
+
+def _book_fee(payment: Payment, fee: Fee | None, *, at: datetime) -> None:
+    """Book what the provider kept, once it is known. It is its own posting, in the currency it was taken in."""
+    ref = f"payment:{payment.id}:fee"
+    if fee is None or payment.fee_minor is not None:
+        return
+    lock(Payment.select(Payment.id).where(Payment.id == payment.id)).get()  # two may learn of the fee at once
+    if ledger.posted(ref):
+        return
+    if fee.currency == payment.currency:
+        Payment.update(fee_minor=fee.minor).where((Payment.id == payment.id) & Payment.fee_minor.is_null()).execute()
+    if fee.minor:
+        leg = ledger.Leg(
+            debit=ledger.CARD_FEES,
+            credit=ledger.CARD_CLEARING,
+            minor=fee.minor,
+            currency=fee.currency,
+            payment_id=payment.id,
+        )
+        ledger.post(ref, "card_fee", [leg], on=clock.day_of(at, seller.get().time_zone), at=at)
+
+
+def _payer(attempt: Attempt) -> Actor:
+    """Who decided to pay, as the books name them."""
+    kind, _, payer_id = attempt.payer.partition(":")
+    if kind == "user":
+        return Actor("customer", attempt.payer, attempt.payer_name, int(payer_id))
+    return Actor("guest", attempt.payer, attempt.payer_name)

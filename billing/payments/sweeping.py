@@ -1,0 +1,71 @@
+"""Catching up: what no webhook told us is asked, from the return page and by the worker's sweep."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from billing import gateway
+from billing.errors import Refusal
+from billing.payments.opening import open_page, reread
+from billing.payments.settling import sync_session
+from billing.tables import Attempt
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+log = logging.getLogger(__name__)
+
+UNFINISHED = ("created", "open", "processing")
+ASK_AGAIN_AFTER = timedelta(seconds=2)
+LET_THE_REQUEST_FINISH = timedelta(minutes=1)
+MOST_SWEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep came to: attempts asked about, those that moved, and those nobody could answer for."""
+
+    asked: int = 0
+    moved: int = 0
+    unanswered: int = 0
+
+
+def sync(attempt: Attempt, *, at: datetime) -> Attempt:
+    """Ask the provider what became of an attempt, and settle it. Raises OutcomeUnknown, Declined."""
+    if attempt.status == "created":
+        attempt = open_page(attempt, at=at)
+    if attempt.session_id:
+        sync_session(attempt.session_id, at=at)
+    return reread(attempt)
+
+
+def check(attempt: Attempt, *, at: datetime) -> Attempt:
+    """What a waiting person sees: asks at most every two seconds, and where no answer comes, stays as it was."""
+    if attempt.status not in UNFINISHED:
+        return attempt
+    if attempt.checked_at is not None and timedelta() <= at - attempt.checked_at < ASK_AGAIN_AFTER:
+        return attempt
+    try:
+        return sync(attempt, at=at)
+    except (gateway.OutcomeUnknown, gateway.Declined) as refusal:
+        log.warning("attempt %s: no answer yet (%s)", attempt.id, refusal)
+        return reread(attempt)
+
+
+def sweep(at: datetime) -> Swept:
+    """Ask about every attempt that is not settled, oldest first. One that fails does not stop the others."""
+    asked = moved = unanswered = 0
+    query = Attempt.select().where(Attempt.status.in_(UNFINISHED)).order_by(Attempt.created_at).limit(MOST_SWEPT)
+    for attempt in list(query):
+        if attempt.status == "created" and at - attempt.created_at < LET_THE_REQUEST_FINISH:
+            continue
+        asked += 1
+        try:
+            moved += sync(attempt, at=at).status != attempt.status
+        except Refusal as refusal:
+            unanswered += 1
+            log.warning("attempt %s: %s", attempt.id, refusal)
+    return Swept(asked=asked, moved=moved, unanswered=unanswered)

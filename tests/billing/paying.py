@@ -1,0 +1,150 @@
+"""Paying in tests: the real stripe library over HTTP against the sandbox, and a payer with a test card."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import requests
+import stripe
+
+from billing import gateway, payments, stripe_events, stripe_gateway
+from billing.actors import Actor
+from billing.tables import Attempt, Link
+from tests.world import AT, BASE_URL
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from billing.tables import Invoice, StripeEvent
+
+KEY = "sk_test_sandbox"
+OLD_SECRET, NEW_SECRET = "whsec_old", "whsec_new"
+SECRETS = (NEW_SECRET, OLD_SECRET)
+GOOD_CARD, DECLINED_CARD = "4242424242424242", "4000000000000002"
+CARD = {"method": "card", "expiry": "12/34", "cvc": "123", "name": "Alice Poole", "email": "payer@acme.example"}
+
+http = requests.Session()
+http.trust_env = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The Stripe sandbox of this test run, in its own process."""
+
+    base: str
+
+    def reset(self, at: datetime = AT) -> None:
+        """Forget everything, and live at the tests' moment."""
+        self.control("reset")
+        self.control("clock", offset_seconds=int(at.timestamp() - time.time()))
+
+    def control(self, path: str, **switches: Any) -> dict[str, Any]:
+        """Turn switches of the control plane."""
+        reply = http.post(f"{self.base}/_sandbox/{path}", json=switches, timeout=10)
+        assert reply.ok, reply.text
+        return cast("dict[str, Any]", reply.json())
+
+    def state(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", http.get(f"{self.base}/_sandbox/state", timeout=10).json())
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """The newest objects of a kind, newest first."""
+        reply = http.get(f"{self.base}/_sandbox/objects", params={"kind": kind}, timeout=10)
+        return cast("list[dict[str, Any]]", reply.json()["data"])
+
+    def pay(self, url: str, number: str = GOOD_CARD, **more: str) -> requests.Response:
+        """Fill in the hosted page and send it; not following the redirect back."""
+        form = CARD | {"number": number} | more
+        return http.post(url, data=form, allow_redirects=False, timeout=10)
+
+    def client(self) -> stripe.StripeClient:
+        """Somebody else who uses the same Stripe account."""
+        return stripe_gateway.client(KEY, api_base=self.base, patient=False)
+
+    def gateway(self, *, site: str = BASE_URL) -> stripe_gateway.StripeGateway:
+        """Our side of it."""
+        return stripe_gateway.StripeGateway(self.client(), livemode=False, webhook_secrets=SECRETS, site=site)
+
+
+def start(port: int, folder: Path, webhook_url: str = "") -> tuple[subprocess.Popen[bytes], Sandbox]:
+    """Start a sandbox process and wait until it answers."""
+    environment = os.environ | {
+        "REMIT_ENV": "test",
+        "SANDBOX_PORT": str(port),
+        "SANDBOX_DB": str(folder / "sandbox.db"),
+        "SANDBOX_WEBHOOK_URL": webhook_url,
+        "STRIPE_SECRET_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRETS": ",".join(SECRETS),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "stripe_sandbox"], env=environment, stdout=subprocess.DEVNULL)
+    sandbox = Sandbox(f"http://127.0.0.1:{port}")
+    for _ in range(200):
+        try:
+            sandbox.state()
+        except requests.ConnectionError:
+            assert process.poll() is None, "the sandbox did not start"
+            time.sleep(0.1)
+        else:
+            return process, sandbox
+    raise AssertionError("the sandbox does not answer")
+
+
+def guest_of(invoice: Invoice) -> Actor:
+    """The first recipient of an invoice, as guest of the link that was mailed."""
+    link = Link.select().where(Link.invoice == invoice.id).order_by(Link.recipient).first()
+    assert link is not None
+    return Actor("guest", f"link:{link.id}", link.recipient)
+
+
+def begin(invoice: Invoice, payer: Actor, nonce: str = "n-1", at: datetime = AT) -> Attempt:
+    """Press Pay: the whole balance of one invoice."""
+    return payments.start_checkout(
+        customer_id=invoice.customer_id,
+        planned=[payments.Planned(invoice.id, invoice.total_minor)],
+        nonce=nonce,
+        payer=payer,
+        at=at,
+    )
+
+
+def again(attempt: Attempt) -> Attempt:
+    """The attempt as the database has it now."""
+    now: Attempt = Attempt.get_by_id(attempt.id)
+    return now
+
+
+def page(attempt: Attempt) -> str:
+    """The address the payer is sent to."""
+    assert attempt.url
+    return attempt.url
+
+
+def signed(payload: str, secret: str = NEW_SECRET, at: datetime = AT) -> str:
+    """A Stripe-Signature header over exactly this text."""
+    return str(stripe.WebhookSignature.generate_signature_header(payload, secret, int(at.timestamp())))
+
+
+def deliver(event: dict[str, Any], at: datetime = AT) -> bool:
+    """Hand one event to the inbox as a webhook would."""
+    payload = json.dumps(event)
+    return stripe_events.receive(payload.encode(), signed(payload, at=at), at=at)
+
+
+def only_event(kind: str) -> StripeEvent:
+    """The stored event of a type."""
+    from billing.tables import StripeEvent
+
+    found: StripeEvent = StripeEvent.get(StripeEvent.type == kind)
+    return found
+
+
+def use(sandbox: Sandbox) -> None:
+    """Let this process pay at the sandbox."""
+    gateway.use(sandbox.gateway())

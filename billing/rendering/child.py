@@ -41,6 +41,8 @@ WARM_UP = """<html><head><link rel="stylesheet" href="pdf.css"></head><body><p>W
 <div class="due">x</div><pdf:barcode type="qr" value="a" barwidth="20mm" barheight="20mm"/>
 <div id="footer">f</div></body></html>"""
 
+MOST_WARNINGS, MOST_LETTERS = 20, 300  # a hostile document complains without end
+
 # What a drawing process has no business doing, by the names of Python's audit events.
 FORBIDDEN_EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "urllib.")
 
@@ -118,8 +120,8 @@ class Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one complaint."""
-        sentence = f"{record.name}: {record.getMessage()}"
-        if sentence not in self.sentences:
+        sentence = f"{record.name}: {record.getMessage()}"[:MOST_LETTERS]
+        if sentence not in self.sentences and len(self.sentences) < MOST_WARNINGS:
             self.sentences.append(sentence)
 
 

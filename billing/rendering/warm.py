@@ -26,6 +26,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2): the signal a process gets when its parent dies
 LOOK_AROUND_SECONDS = 1.0  # how often we look whether our user still lives, should the pipe not tell
 REPLY_SECONDS = 30.0  # how long the user may take to send the rest of a request, or to read a reply
 GARBAGE_THRESHOLD = 50_000  # objects between collections: a child is short-lived, and its memory is bounded
+MOST_LETTERS = 300  # of a refusal's facts
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -96,22 +97,23 @@ def _serve(request: dict[str, Any], requests: int, user: int) -> tuple[dict[str,
     if pid == 0:
         _be_the_child(request, drawing, us)
     os.close(drawing)
-    late = False
+    ended = False  # closing its end of the pipe is the last thing a child does
     written = b""
     try:
         written = _collect(drawn, requests, user, until=until)
+        ended = True
     except protocol.TooLate:
-        late = True
+        pass
     finally:
-        os.close(drawn)
-        with contextlib.suppress(ProcessLookupError):
+        if not ended:
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
+        os.close(drawn)
         _empty_scratch()
     head, _, pdf = written.partition(b"\n")
-    if head and not late:
+    if head and status == 0:
         return json.loads(head), pdf
-    out_of_time = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
+    out_of_time = not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
     return {"refused": "time" if out_of_time else "crash", "facts": f"wait status {status}"}, b""
 
 
@@ -176,8 +178,8 @@ def _set_limits(*, seconds: float, memory_bytes: int) -> None:
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     try:
         pdf, warnings = child.draw(request)
-    except MemoryError:
-        return {"refused": "memory", "facts": ""}, b""
+    except (MemoryError, SystemError) as refused:  # the second is the first, where C code forgot to say so
+        return {"refused": "memory", "facts": str(refused)[:MOST_LETTERS]}, b""
     except Exception as refused:  # noqa: BLE001 - whatever the library says about a document is its refusal
-        return {"refused": "document", "facts": f"{type(refused).__name__}: {refused}"[:500]}, b""
+        return {"refused": "document", "facts": f"{type(refused).__name__}: {refused}"[:MOST_LETTERS]}, b""
     return {"refused": None, "warnings": warnings}, pdf

@@ -1,0 +1,250 @@
+"""A believable business, 18 months old today: the same verbs that people use, called with the instants of its past.
+
+The same seed and day make the same names, amounts, dates and outcomes; what is random by nature (references, link
+tokens, message ids) is random here too. Payments go through settle(), with a gateway that remembers what was paid.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from billing import allocations as applying
+from billing import clock, customers, gateway, invoices, ledger, payments, seller, users
+from billing.actors import SYSTEM, Actor
+from billing.db import transaction
+from billing.tables import Invoice, Link, Mail, Payment, Rendering
+from web.demo import seed_words as words
+from web.demo.seed_drafts import drafted
+from web.demo.seed_gateway import Remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from billing.tables import Customer
+
+DAYS = 548  # 18 months
+BATCH = 25  # steps that share a commit
+FRESH_DAYS = 2  # what was issued since then is really mailed, the rest of the past never was
+NOT_SENT = "Seeded with the demo's past: this mail was never sent."
+ZONE = ZoneInfo(words.SELLER.time_zone)
+
+
+def holds_a_business() -> bool:
+    """Whether somebody set a seller up here."""
+    return seller.find() is not None
+
+
+def plant(
+    *, customers_wanted: int, invoices_wanted: int, seed: int, staff_password: str, customer_password: str
+) -> None:
+    """Fill the empty database of this process, and tell how far it is."""
+    now = clock.now()
+    remembered = Remembered()
+    gateway.use(remembered)
+    try:
+        garden = _Garden(random.Random(seed), now, remembered, wanted=invoices_wanted)
+        with transaction():
+            garden.lay_out(customers_wanted, staff_password, customer_password)
+        garden.grow()
+        with transaction():
+            _close_the_past(now - timedelta(days=FRESH_DAYS))
+    finally:
+        gateway.use(None)
+    _say(f"\rSeeded {customers_wanted} customers and {invoices_wanted} invoices.          \n")
+
+
+@dataclass
+class _Garden:
+    """The seeding under way. Steps are taken in the order of their instants, as they would have happened."""
+
+    dice: random.Random
+    now: datetime
+    remembered: Remembered
+    wanted: int
+    sam: Actor = SYSTEM
+    known: list[Customer] = field(default_factory=list)
+    steps: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
+    order: itertools.count[int] = field(default_factory=itertools.count)
+    written: int = 0
+
+    def lay_out(self, wanted: int, staff_password: str, customer_password: str) -> None:
+        """The seller, its team, the customers and their people."""
+        began = self.now - timedelta(days=DAYS + 14)
+        seller.save(words.SELLER, version=0, by=SYSTEM, at=began)
+        for email, name, role in words.STAFF:
+            user = users.create_staff(email, name, role, staff_password, by=SYSTEM, at=began)
+            if email == words.STAFF_EMAIL:
+                self.sam = users.actor(user)
+        for index in range(wanted):
+            details = self._customer(index)
+            customer = customers.create(details, by=self.sam, at=began + timedelta(minutes=7 * index))
+            self.known.append(customer)
+            first = details.contacts[0]
+            password = customer_password if index == 0 else None
+            users.create_customer_user(first.email, first.name, [customer.id], by=self.sam, at=began, password=password)
+
+    def grow(self) -> None:
+        """Plan every invoice's life, then live all lives in order."""
+        for index in range(self.wanted):
+            self._plan(index)
+        while self.steps:
+            with transaction():
+                for _ in range(min(BATCH, len(self.steps))):
+                    at, _order, step = heappop(self.steps)
+                    step(at)
+            _say(f"\rSeeding: {self.written} of {self.wanted} invoices ...")
+
+    def _later(self, at: datetime, step: Callable[[datetime], None]) -> None:
+        """Something to be done at `at`, unless that is still to come."""
+        if at <= self.now:
+            heappush(self.steps, (at, next(self.order), step))
+
+    def _customer(self, index: int) -> customers.CustomerDetails:
+        dice = self.dice
+        home = words.Place(dice.choice(words.TOWNS), "GB", "United Kingdom", "GBP", "en_GB")
+        if index == 0:
+            name, place = words.FIRST_CUSTOMER, home
+        elif 1 <= index <= len(words.ABROAD):
+            name, place = words.ABROAD[index - 1]
+        else:
+            round_, position = divmod(index - 1 - len(words.ABROAD), len(words.NAMES))
+            name, place = words.NAMES[position] + (f" {round_ + 1}" if round_ else ""), home
+        slug = "".join(letter for letter in name.casefold() if letter.isascii() and letter.isalnum())
+        people = [
+            (f"{dice.choice(words.FIRST_NAMES)} {dice.choice(words.LAST_NAMES)}", f"{box}@{slug}.example")
+            for box in ("accounts", "office", "owner")[: dice.choice((1, 1, 2, 2, 3))]
+        ]
+        if index == 0:
+            people = [(words.CUSTOMER_NAME, words.CUSTOMER_EMAIL), *people]
+        return customers.CustomerDetails(
+            name=name,
+            legal_name=f"{name} Ltd" if place.country == "GB" else name,
+            address=(f"{dice.randint(1, 140)} {dice.choice(words.STREETS)}", place.town, place.country_name),
+            country=place.country,
+            currency=place.currency,
+            locale=place.locale,
+            tax_id=f"{place.country} {dice.randint(100, 999)} {dice.randint(1000, 9999)} {dice.randint(10, 99)}",
+            terms_days=dice.choice((14, 30, 30, 30, 45)),
+            contacts=tuple(
+                customers.ContactDetails(name=person, email=email, receives_invoices=place_ < 2)
+                for place_, (person, email) in enumerate(people)
+            ),
+        )
+
+    def _plan(self, index: int) -> None:
+        """One invoice: whose, when, and what becomes of it."""
+        customer = self.known[0] if index < 10 else self.dice.choice(self.known)
+        if index in {3, 14, 25} or index % 33 == 7:  # a few are still being written
+            self._later(self._working_hour(self.dice.randint(0, 6)), lambda at: self._leave_as_draft(customer, at))
+            return
+        days_ago = self.dice.randint(0, 1) if index % 80 == 11 else int(self.dice.triangular(1, DAYS, 30))
+        at = self._working_hour(days_ago)
+        self._later(at, lambda at: self._issue(customer, at))
+
+    def _working_hour(self, days_ago: int) -> datetime:
+        """Some moment of a working day; never later than a few minutes ago."""
+        day = clock.day_of(self.now, words.SELLER.time_zone) - timedelta(days=days_ago)
+        local = datetime.combine(day, time(8, 30), ZONE) + timedelta(minutes=self.dice.randint(0, 540))
+        return min(local.astimezone(self.now.tzinfo), self.now - timedelta(minutes=self.dice.randint(3, 40)))
+
+    def _leave_as_draft(self, customer: Customer, at: datetime) -> None:
+        self._draft(customer, at)
+
+    def _draft(self, customer: Customer, at: datetime) -> Invoice:
+        self.written += 1
+        return invoices.draft(customer.id, drafted(self.dice, customer, at), by=self.sam, at=at)
+
+    def _issue(self, customer: Customer, at: datetime) -> None:
+        draft = self._draft(customer, at)
+        on = clock.day_of(at, words.SELLER.time_zone)
+        invoice = invoices.issue(draft.id, on=on, version=draft.version, by=self.sam, at=at)
+        link = Link.select().where(Link.invoice == invoice.id).order_by(Link.contact).first()
+        guest = Actor("guest", f"link:{link.id}", link.contact.name)
+        if self.dice.random() < 0.8:
+            seen = at + timedelta(minutes=self.dice.randint(4, 2600))
+            self._later(seen, lambda at: invoices.record_view(invoice.id, by=guest, at=at))
+        due = at + timedelta(days=invoice.terms_days)
+        fate = self.dice.random()
+        if fate < 0.025:
+            reason = self.dice.choice(words.VOID_REASONS)
+            voided = at + timedelta(hours=self.dice.randint(1, 30))
+            self._later(voided, lambda at: self._void(invoice, reason, at))
+        elif fate < 0.045 and due < self.now:
+            self._later(due, lambda at: self._pay_in_part(invoice, at))
+        elif fate < 0.90 or due < self.now - timedelta(days=160):
+            early = max(60, int((due - at).total_seconds() // 60) - 3 * 1440)
+            paid = at + timedelta(minutes=int(self.dice.triangular(45, early + 16 * 1440, early)))
+            self._later(paid, lambda at: self._pay(invoice, guest, at))
+
+    def _void(self, invoice: Invoice, reason: str, at: datetime) -> None:
+        if Invoice.get_by_id(invoice.id).balance_minor == invoice.total_minor:
+            invoices.void(invoice.id, reason=reason, by=self.sam, at=at)
+
+    def _pay(self, invoice: Invoice, guest: Actor, at: datetime) -> None:
+        """Through the real checkout, at the gateway that remembers."""
+        plan = [payments.Planned(invoice.id, Invoice.get_by_id(invoice.id).balance_minor)]
+        attempt = payments.start_checkout(
+            customer_id=invoice.customer_id,
+            planned=plan,
+            nonce=f"seed-{invoice.id}",
+            payer=guest,
+            at=at - timedelta(minutes=2),
+        )
+        overpaid = 1000 if self.dice.random() < 0.006 else 0  # typed by hand into a terminal, say
+        payments.settle(self.remembered.pay(attempt, self.dice.choice(words.METHODS), at, overpaid), at=at)
+
+    def _pay_in_part(self, invoice: Invoice, at: datetime) -> None:
+        """Half of it came by another way, and was booked by hand."""
+        minor = invoice.total_minor // 2
+        on = clock.day_of(at, words.SELLER.time_zone)
+        payment = Payment.create(
+            reference=payments.new_reference(),
+            customer=invoice.customer_id,
+            currency=invoice.currency,
+            minor=minor,
+            method=self.dice.choice(words.METHODS),
+            received_at=at,
+        )
+        came = ledger.Leg(
+            debit=ledger.CARD_CLEARING,
+            credit=ledger.CUSTOMER_CREDIT,
+            minor=minor,
+            currency=invoice.currency,
+            customer_id=invoice.customer_id,
+            payment_id=payment.id,
+        )
+        ledger.post(f"payment:{payment.id}", "payment_received", [came], on=on, at=at)
+        ref = f"payment:{payment.id}:invoice:{invoice.id}"
+        after = applying.apply(payment, invoice.id, minor, ref=ref, on=on, at=at)
+        facts: dict[str, Any] = {
+            "payment": payment.reference,
+            "minor": minor,
+            "currency": payment.currency,
+            "method": payment.method,
+            "balance_minor": after.balance_minor,
+        }
+        invoices.add_activity(invoice.id, "paid", by=self.sam, at=at, facts=facts)
+
+
+def _close_the_past(until: datetime) -> None:
+    """Mails of the past were never sent and are not to be: their rows say so. The fresh ones leave for real."""
+    past = (Mail.state == "queued") & (Mail.queued_at < until)
+    Invoice.update(sent_at=Invoice.issued_at).where(
+        Invoice.id.in_(Mail.select(Mail.invoice).where(past & (Mail.event == "invoice_issued")))
+    ).execute()
+    Mail.update(state="accepted", accepted_at=Mail.queued_at, error=NOT_SENT).where(past).execute()
+    fresh = Mail.select(Mail.invoice).where((Mail.state == "queued") & Mail.invoice.is_null(False))
+    long_ago = until - timedelta(days=2 * DAYS)
+    Rendering.update(due_at=long_ago).where(Rendering.invoice.in_(fresh)).execute()  # drawn before the others
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,93 @@
+"""A gateway for the demo's past: it remembers what was paid instead of asking anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from billing.gateway import CheckoutSession, Event, Fee, Intent, NoSuchObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from billing.gateway import CheckoutRequest
+    from billing.tables import Attempt
+
+FEE_PPM = 15_000  # 1.5 % and 20, as card payments cost in the demo's past
+FEE_FIXED_MINOR = 20
+
+
+@dataclass
+class Remembered:
+    """billing.gateway.Gateway for the seed alone. Every page opens, and what pay() is told came, came."""
+
+    livemode: bool = False
+    sessions: dict[str, CheckoutSession] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+
+    def pay(self, attempt: Attempt, method: str, at: datetime, surplus_minor: int = 0) -> str:
+        """The attempt's money came at that instant, with so much too much; gives the intent's id."""
+        number = len(self.intents) + 1
+        received = attempt.minor + surplus_minor
+        intent = Intent(
+            id=f"pi_seed_{number:06d}",
+            status="succeeded",
+            reference=attempt.id,
+            currency=attempt.currency,
+            received_minor=received,
+            customer_ref=None,
+            charge_id=f"ch_seed_{number:06d}",
+            charged_at=at,
+            method=method,
+            fee=Fee(minor=received * FEE_PPM // 1_000_000 + FEE_FIXED_MINOR, currency=attempt.currency),
+            failure="",
+        )
+        self.intents[intent.id] = intent
+        return intent.id
+
+    def create_customer(self, *, name: str, email: str, reference: str, key: str) -> str:
+        """Guests alone pay in the past."""
+        raise NoSuchObject("customer", f"{name} {email} {reference} {key}")
+
+    def create_session(self, request: CheckoutRequest, *, key: str) -> CheckoutSession:
+        """A page, whose address leads nowhere: it is in the past."""
+        session = CheckoutSession(
+            id=f"cs_seed_{len(self.sessions) + 1:06d}",
+            status="open",
+            url=None,
+            reference=request.reference,
+            intent_id=None,
+        )
+        self.sessions[key] = session
+        return session
+
+    def session(self, session_id: str) -> CheckoutSession:
+        """A page as it was opened."""
+        found = [session for session in self.sessions.values() if session.id == session_id]
+        if not found:
+            raise NoSuchObject("session", session_id)
+        return found[0]
+
+    def find_session(self, reference: str, *, since: datetime, until: datetime) -> CheckoutSession | None:
+        """Every page's id is learnt at once, so nothing is ever looked for between two instants."""
+        assert since <= until, "a stretch of time goes forward"
+        found = [session for session in self.sessions.values() if session.reference == reference]
+        return found[0] if found else None
+
+    def expire(self, session_id: str) -> CheckoutSession:
+        """Pages of the past are never closed by hand."""
+        raise NoSuchObject("session", session_id)
+
+    def intent(self, intent_id: str) -> Intent:
+        """What came."""
+        return self.intents[intent_id]
+
+    def events(self, types: Sequence[str], *, since: datetime) -> Iterator[Event]:
+        """Nothing is told twice: settle() is called for every payment."""
+        assert types, f"asked for nothing since {since}"
+        return iter(())
+
+    def read_delivery(self, payload: bytes, signature: str | None, *, at: datetime) -> Event:
+        """Nothing is delivered from the past."""
+        raise NoSuchObject("event", f"{len(payload)} bytes, {signature}, {at}")

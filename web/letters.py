@@ -1,0 +1,246 @@
+"""The words of a mail, made at delivery from its row: subject, text and HTML from templates/email/<event>/.
+
+A row holds the event and its frozen context; amounts come from the issued invoice or the payment, which never
+change. The one thing that may have changed meanwhile is what is left to pay, and that is said as it is now.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from billing import clock, formatting, links, seller
+from billing.formatting import DEFAULT_LOCALE
+from billing.tables import Allocation, Document, Invoice, Mail, Payment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
+PDF = "application/pdf"
+
+Facts = list[tuple[str, str]]
+
+
+class NotNeeded(Exception):  # noqa: N818 - an answer, not a defect
+    """The mail has nothing to say any more; the words are kept on its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Whose mail this is."""
+
+    name: str
+    legal_name: str
+    address: str
+    email: str
+    phone: str
+    time_zone: str
+
+    @property
+    def initial(self) -> str:
+        """The letter in the mark beside the name."""
+        return self.name[:1].upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file beside the words."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+Told = tuple[dict[str, Any], tuple[Attached, ...]]  # what the templates are told, and what goes with it
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail ready to be sent. Its header values are single lines without control characters."""
+
+    subject: str
+    text: str
+    html: str
+    sender_name: str
+    reply_to: str
+    attached: tuple[Attached, ...] = field(default=())
+
+
+def write(mail: Mail) -> Letter:
+    """The letter of a mail row. Raises NotNeeded where it is moot by now."""
+    head = _letterhead()
+    values, attached = _EVENTS[mail.event](mail, head)
+    locale = _locale(mail)
+    phone = f" or call us on {head.phone}" if head.phone else ""
+    values |= {
+        "head": head,
+        "locale": locale,
+        "lang": locale.replace("_", "-"),
+        "fraud_line": f"We never send new bank details by email. Check them on the invoice page{phone}.",
+    }
+    subject = one_line(_template(mail.event, "subject.txt").render(values))
+    values["subject"] = subject
+    return Letter(
+        subject=subject,
+        text=_template(mail.event, "body.txt").render(values),
+        html=_template(mail.event, "body.html").render(values),
+        sender_name=one_line(head.name),
+        reply_to=head.email,
+        attached=attached,
+    )
+
+
+def one_line(text: str) -> str:
+    """A header value: one line, without control characters or marks that turn the reading direction."""
+    visible = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in text)
+    return " ".join(visible.split())
+
+
+def file_name(text: str) -> str:
+    """A name for an attachment: ASCII letters, digits, dots, dashes and underscores only."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "document"
+
+
+def _invoice_issued(mail: Mail, _head: Letterhead) -> Told:
+    invoice = Invoice.get_by_id(mail.context["invoice_id"])
+    if invoice.status == "void":
+        raise NotNeeded("Not sent: the invoice was cancelled first.")
+    document = Document.get(Document.invoice == invoice.id)
+    pdf = Attached(file_name(f"Invoice-{invoice.number}.pdf"), document.media_type, bytes(document.content))
+    return _about(invoice, mail) | {"link": links.url(mail.context["link_id"])}, (pdf,)
+
+
+def _invoice_link(mail: Mail, _head: Letterhead) -> Told:
+    invoice = Invoice.get_by_id(mail.context["invoice_id"])
+    return _about(invoice, mail) | {"link": links.url(mail.context["link_id"])}, ()
+
+
+def _invoice_voided(mail: Mail, _head: Letterhead) -> Told:
+    invoice = Invoice.get_by_id(mail.context["invoice_id"])
+    values = _about(invoice, mail)
+    values["facts"] = [("Reason", mail.context["reason"]), *_named(invoice)]
+    return values, ()
+
+
+def _receipt(mail: Mail, head: Letterhead) -> Told:
+    payment = Payment.get_by_id(mail.context["payment_id"])
+    locale = _locale(mail)
+
+    def amount(minor: int) -> str:
+        return formatting.money(minor, payment.currency, locale=locale)
+
+    facts = [("Reference", payment.reference), ("Method", payment.method)]
+    credit_minor = 0
+    for allocation in Allocation.select().where(Allocation.payment == payment.id).order_by(Allocation.id):
+        if allocation.invoice is None:
+            credit_minor += allocation.minor
+            continue
+        left = allocation.invoice.balance_minor
+        words = f"{amount(allocation.minor)}, {f'{amount(left)} left to pay' if left else 'paid in full'}"
+        facts.append((f"Invoice {allocation.invoice.number}", words))
+    if credit_minor:
+        facts.append(("Kept as your credit", amount(credit_minor)))
+    link_id = mail.context.get("link_id")
+    return {
+        "minor": payment.minor,
+        "currency": payment.currency,
+        "received_on": clock.day_of(payment.received_at, head.time_zone),
+        "reference": payment.reference,
+        "facts": facts,
+        "link": links.url(link_id) if link_id else "",
+    }, ()
+
+
+def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:
+    code = str(mail.context["code"])
+    return {"code_words": f"{code[:3]} {code[3:]}", "minutes": mail.context["minutes"]}, ()
+
+
+_EVENTS: dict[str, Callable[[Mail, Letterhead], Told]] = {
+    "invoice_issued": _invoice_issued,
+    "invoice_link": _invoice_link,
+    "invoice_voided": _invoice_voided,
+    "receipt": _receipt,
+    "sign_in_code": _sign_in_code,
+}
+
+
+def _about(invoice: Invoice, mail: Mail) -> dict[str, Any]:
+    facts = _named(invoice)
+    paid_minor = invoice.total_minor - invoice.balance_minor
+    if paid_minor and invoice.status == "issued":
+        locale = _locale(mail)
+        facts.insert(0, ("Paid so far", formatting.money(paid_minor, invoice.currency, locale=locale)))
+        facts.insert(0, ("Total", formatting.money(invoice.total_minor, invoice.currency, locale=locale)))
+    return {
+        "number": invoice.number,
+        "total": invoice.total_minor,
+        "balance": invoice.balance_minor,
+        "currency": invoice.currency,
+        "due_on": invoice.due_on,
+        "facts": facts,
+    }
+
+
+def _named(invoice: Invoice) -> Facts:
+    """What the customer knows the invoice by."""
+    rows = (("For", invoice.subject), ("Your PO", invoice.po))
+    return [(label, one_line(value)) for label, value in rows if value.strip()]
+
+
+def _letterhead() -> Letterhead:
+    found = seller.find()
+    if found is None:
+        return Letterhead(name="Remit", legal_name="", address="", email="", phone="", time_zone="UTC")
+    return Letterhead(
+        name=found.name,
+        legal_name=found.legal_name,
+        address=", ".join(found.address),
+        email=found.email,
+        phone=found.phone,
+        time_zone=found.time_zone,
+    )
+
+
+def _locale(mail: Mail) -> str:
+    """The reader's: the customer's, else the seller's, else British English."""
+    if mail.customer is not None:
+        return mail.customer.locale
+    found = seller.find()
+    return found.locale if found else DEFAULT_LOCALE
+
+
+def _template(event: str, part: str) -> jinja2.Template:
+    return _environment().get_template(f"{event}/{part}")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["money"] = _money
+    environment.filters["day"] = _day
+    return environment
+
+
+@jinja2.pass_context
+def _money(context: jinja2.runtime.Context, minor: int, currency: str) -> str:
+    return formatting.money(minor, currency, locale=context["locale"])
+
+
+@jinja2.pass_context
+def _day(context: jinja2.runtime.Context, on: date, style: formatting.DayStyle) -> str:
+    return formatting.day(on, style, locale=context["locale"])

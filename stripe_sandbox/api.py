@@ -156,7 +156,7 @@ def _performed(exchange: Exchange) -> Json:
     body: Json = {}
     with store.undoable():
         try:
-            body = exchange.operation.verb(Call(store, exchange.params), **exchange.ids)
+            body = exchange.operation.verb(Call(store, exchange.params), *exchange.ids.values())
             body = expansion.expanded(store, body, exchange.params.get("expand", []))
         except ApiError as refusal:
             if not refusal.keeps_effects:

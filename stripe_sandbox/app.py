@@ -50,10 +50,11 @@ def create(settings: Settings) -> Sandbox:
 
 def refused(problem: HTTPException) -> ResponseReturnValue:
     """Nothing here answers that address."""
-    if not request.path.startswith("/v1"):
-        return hosted_page.page("missing.html", status=problem.code or 500)
+    is_unknown = problem.code in {404, 405}
+    if is_unknown and not request.path.startswith("/v1"):
+        return hosted_page.page("missing.html", status=404)
     known = f"Unrecognized request URL ({request.method}: {request.path})."
-    status = 404 if problem.code in {404, 405} else problem.code or 500
+    status = 404 if is_unknown else problem.code or 500
     words = f"{known} The sandbox serves only what its README lists." if status == 404 else str(problem.description)
     return ApiError(words, status=status).body, status
 

@@ -62,5 +62,5 @@ def paths(tree: object, prefix: str = "") -> Iterator[str]:
     elif isinstance(tree, list) and tree:
         for value in tree:
             yield from paths(value, prefix)
-    else:
+    elif prefix:
         yield prefix

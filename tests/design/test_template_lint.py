@@ -20,6 +20,10 @@ STYLED = ("email", "pdf")
 
 COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 LOGIC = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+CLASSES = re.compile(r'class="([^"]*)"')
+STYLED_CLASS = re.compile(r"\.([a-zA-Z][\w-]*)")
+# Classes that scripts look for and no style needs.
+HOOKS = {"js-only"}
 ICON = re.compile(r"""icon\(\s*["']([^"']+)["']""")
 
 # Read with the template language taken out, so that a keyword argument is no attribute.
@@ -55,6 +59,11 @@ def templates() -> list[Path]:
     return sorted(path for path in TEMPLATES.rglob("*") if path.is_file())
 
 
+def pages() -> list[Path]:
+    """Templates that use the stylesheet; mails and PDFs bring their own."""
+    return [path for path in templates() if path.relative_to(TEMPLATES).parts[0] not in STYLED]
+
+
 @pytest.mark.parametrize("path", templates(), ids=lambda path: path.relative_to(TEMPLATES).as_posix())
 def test_a_template_breaks_no_rule(path: Path) -> None:
     styled = path.relative_to(TEMPLATES).parts[0] in STYLED
@@ -64,6 +73,18 @@ def test_a_template_breaks_no_rule(path: Path) -> None:
 @pytest.mark.parametrize("path", templates(), ids=lambda path: path.relative_to(TEMPLATES).as_posix())
 def test_a_template_names_only_icons_that_exist(path: Path) -> None:
     assert set(ICON.findall(path.read_text())) <= assets.icon_names()
+
+
+def styled_classes() -> set[str]:
+    styles = "".join(path.read_text() for path in assets.FOLDER.glob("css/*.css"))
+    return set(STYLED_CLASS.findall(re.sub(r"/\*.*?\*/", "", styles, flags=re.DOTALL)))
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(TEMPLATES).as_posix())
+def test_a_page_names_only_classes_that_have_a_style(path: Path) -> None:
+    page = LOGIC.sub("\0", COMMENT.sub("", path.read_text()))
+    named = {name for found in CLASSES.findall(page) for name in found.split() if "\0" not in name}
+    assert named - styled_classes() - HOOKS == set()
 
 
 @pytest.mark.parametrize(

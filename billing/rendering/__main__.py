@@ -1,5 +1,8 @@
-"""`python -m billing.rendering`: the warm parent, which the renderer starts for itself."""
+"""`python -m billing.rendering <folder>`: the warm parent, which the renderer starts for itself."""
+
+import sys
+from pathlib import Path
 
 from billing.rendering.warm import main
 
-main()
+main(Path(sys.argv[1]))

@@ -9,8 +9,10 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -60,6 +62,7 @@ class Renderer:
     def __init__(self, *, limits: Callable[[int], Limits] = limits_for) -> None:
         self._limits = limits
         self._warm: subprocess.Popen[bytes] | None = None
+        self._scratch = ""
         self._turn = threading.Lock()
         _renderers.add(self)
 
@@ -124,8 +127,9 @@ class Renderer:
         """Where to write to and read from the warm process, started if there is none."""
         if self._warm is None or self._warm.poll() is not None:
             self._drop()
+            self._scratch = tempfile.mkdtemp(prefix="remit-pdf-")
             self._warm = subprocess.Popen(
-                [sys.executable, "-m", "billing.rendering"],
+                [sys.executable, "-m", "billing.rendering", self._scratch],
                 cwd=ROOT,
                 env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
                 stdin=subprocess.PIPE,
@@ -156,6 +160,7 @@ class Renderer:
         except subprocess.TimeoutExpired:
             warm.kill()
             warm.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)  # it does so itself, unless it was killed
 
     def _forget(self) -> None:
         """In a forked copy of the user: the warm process belongs to the original, and so does its turn."""

@@ -6,13 +6,13 @@ It ends when its user's end of the pipe closes, by whatever death, and takes its
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import json
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -36,8 +36,8 @@ class UserGone(Exception):  # noqa: N818 - a fact, not a defect
     """Whoever asked for documents is not there any more."""
 
 
-def main() -> None:
-    """Serve documents until standard input ends."""
+def main(scratch: Path) -> None:
+    """Serve documents until standard input ends; `scratch` is a folder of our own, removed at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the user, who then closes the pipe
     signal.signal(signal.SIGTERM, _leave)
     user = os.getppid()
@@ -46,11 +46,8 @@ def main() -> None:
     gc.collect()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.freeze()  # what is loaded now stays in pages shared with every child
-    with (
-        tempfile.TemporaryDirectory(prefix="remit-pdf-") as scratch,
-        contextlib.suppress(UserGone, protocol.Ended, protocol.TooLate),
-    ):
-        tempfile.tempdir = scratch
+    tempfile.tempdir = str(scratch)
+    try:
         protocol.send(replies, b"", until=time.monotonic() + REPLY_SECONDS)  # ready
         while True:
             _wait_for(requests, user)
@@ -58,6 +55,10 @@ def main() -> None:
             answer, pdf = _serve(request, requests, user)
             for part in (json.dumps(answer).encode(), pdf):
                 protocol.send(replies, part, until=time.monotonic() + REPLY_SECONDS)
+    except (UserGone, protocol.Ended, protocol.TooLate):
+        pass  # nobody waits for an answer
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _take_standard_streams() -> tuple[int, int]:
@@ -109,7 +110,7 @@ def _serve(request: dict[str, Any], requests: int, user: int) -> tuple[dict[str,
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(drawn)
-        _empty_scratch()
+        _empty(tempfile.gettempdir())
     head, _, pdf = written.partition(b"\n")
     if head and status == 0:
         return json.loads(head), pdf
@@ -138,9 +139,12 @@ def _collect(drawn: int, requests: int, user: int, *, until: float) -> bytes:
             parts.append(part)
 
 
-def _empty_scratch() -> None:
-    for left_over in Path(tempfile.gettempdir()).rglob("*"):
-        if not left_over.is_dir():
+def _empty(scratch: str) -> None:
+    """A child that was killed could not tidy up after itself."""
+    for left_over in Path(scratch).iterdir():
+        if left_over.is_dir():
+            shutil.rmtree(left_over, ignore_errors=True)
+        else:
             left_over.unlink(missing_ok=True)
 
 

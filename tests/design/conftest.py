@@ -103,6 +103,14 @@ def look(pages: dict[str, str]) -> Flask:
         app.extensions["posts"].append(request.headers.get("X-CSRFToken"))
         return "", 204
 
+    @app.post("/refuse")
+    def refuse() -> tuple[str, int]:
+        return render_template_string(pages["refused"]), 422
+
+    @app.post("/fail")
+    def fail() -> tuple[str, int]:
+        return "nobody reads this", 500
+
     @app.after_request
     def strict(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY

@@ -37,7 +37,26 @@ SIGN_IN_PAGE = """{% extends "layouts/signed_out.html" %}
 VIEWED_PAGE = """{% extends "layouts/portal.html" %}{% block title %}Viewed{% endblock %}
 {% block main %}<h1 data-viewed-url="/seen">Viewed</h1><button class="btn" type="button">Touch</button>{% endblock %}"""
 
-DRAWN = {"portal": PORTAL_PAGE, "admin": ADMIN_PAGE, "sign-in": SIGN_IN_PAGE, "viewed": VIEWED_PAGE}
+REFUSED = """<title>Error: Pay</title>
+<form id="pay" method="post" action="/refuse" hx-post="/refuse" hx-swap="outerHTML">
+{% from "components/forms.html" import error_summary, field %}{% from "components/buttons.html" import submit %}
+{{ error_summary([("part", "Enter an amount, like 250 or 250.00")]) }}
+{{ field("part", "Amount", "ten", error="Enter an amount, like 250 or 250.00") }}{{ submit("Pay") }}</form>"""
+PAY_PAGE = """{% extends "layouts/portal.html" %}{% from "components/buttons.html" import submit %}
+{% block title %}Pay{% endblock %}
+{% block main %}<h1>Pay</h1>
+<form id="pay" method="post" action="/refuse" hx-post="/refuse" hx-swap="outerHTML">{{ submit("Pay") }}</form>
+<form method="post" action="/fail" hx-post="/fail" hx-swap="outerHTML" data-once>{{ submit("Charge") }}</form>
+{% endblock %}"""
+
+DRAWN = {
+    "pay": PAY_PAGE,
+    "refused": REFUSED,
+    "portal": PORTAL_PAGE,
+    "admin": ADMIN_PAGE,
+    "sign-in": SIGN_IN_PAGE,
+    "viewed": VIEWED_PAGE,
+}
 PATHS = [
     "/kit",
     "/pages/portal",
@@ -206,3 +225,24 @@ def test_what_went_wrong_stays_and_what_went_well_leaves(chromium: Browser, addr
         assert "We could not reach the server" in page.get_by_role("alert").inner_text()
         page.get_by_role("button", name="Dismiss").click()
         assert page.locator(".toast").count() == 0
+
+
+def test_a_refused_form_is_swapped_and_its_problems_take_the_focus(chromium: Browser, address: str) -> None:
+    with page_of(chromium) as page:
+        page.goto(f"{address}/pages/pay")
+        page.get_by_role("button", name="Pay").click()
+        page.wait_for_function("document.activeElement.className === 'error-summary'")
+        assert page.title() == "Error: Pay"
+        assert page.get_by_label("Amount").input_value() == "ten"
+        assert page.locator(".toast").count() == 0
+
+
+def test_an_unknown_outcome_is_told_as_unknown(chromium: Browser, address: str) -> None:
+    with page_of(chromium) as page:
+        page.goto(f"{address}/pages/pay")
+        page.get_by_role("button", name="Charge").click()
+        words = page.locator(".toast[role=alert]")
+        words.wait_for()
+        assert "We could not confirm this. Try again: you will not be charged twice." in words.inner_text()
+        assert page.get_by_role("button", name="Charge").is_visible()
+        assert page.locator("form[aria-busy]").count() == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -56,9 +57,16 @@ class Dispatcher(threading.Thread):
             self._store.stirred.clear()
             if self._stopping.is_set():
                 return
-            sessions.expire_due(self._store)
-            if not self._store.switch("paused", default=False):
-                self._deliver_due()
+            try:
+                sessions.expire_due(self._store)
+                if self._is_sending():
+                    self._deliver_due()
+            except Exception:  # noqa: BLE001 - told on the console; the next tick must still come
+                traceback.print_exc()
+                self._stopping.wait(TICK_SECONDS)
+
+    def _is_sending(self) -> bool:
+        return bool(self._store.webhook_url) and not self._store.switch("paused", default=False)
 
     def stop(self) -> None:
         """Finish the delivery under way and end."""
@@ -66,7 +74,7 @@ class Dispatcher(threading.Thread):
         self._store.stirred.set()
 
     def _pause_seconds(self) -> float:
-        if self._store.switch("paused", default=False):
+        if not self._is_sending():
             return TICK_SECONDS
         found = self._store.rows("SELECT min(due_at) AS due_at FROM deliveries WHERE state = 'waiting'")
         due_at = found[0]["due_at"]
@@ -90,7 +98,7 @@ class Dispatcher(threading.Thread):
 
     def deliver_now(self, event_ids: list[str]) -> None:
         """Deliver fresh events in the caller's own thread: before the API call that caused them answers."""
-        if self._store.switch("paused", default=False):
+        if not self._is_sending():
             return
         waiting = self._store.rows("SELECT id, event_id, tries FROM deliveries WHERE state = 'waiting' ORDER BY id")
         wanted = frozenset(event_ids)
@@ -133,8 +141,11 @@ class Dispatcher(threading.Thread):
         """One try; returns the receiver's status, 0 where none came."""
         body = json.dumps(event, indent=2)
         status, failure = 0, None
+        url = self._store.webhook_url
+        if not url:  # taken away while a burst was under way
+            return 0
         try:
-            status = post(self._store.webhook_url, body, signature(body, self._secrets))
+            status = post(url, body, signature(body, self._secrets))
         except (OSError, http.client.HTTPException) as problem:
             failure = f"{type(problem).__name__}: {problem}"
         self._store.log_try(event, status, failure)

@@ -156,6 +156,19 @@ def test_a_receiver_that_is_away_gets_its_events_when_it_is_back(
     assert receiver.types == ["customer.created"]
 
 
+def test_events_wait_while_there_is_nowhere_to_send_them(
+    bank: Bank, receiver: Receiver, api: stripe.StripeClient
+) -> None:
+    bank.control("webhooks", paused=True)
+    api.v1.customers.create({"name": "Acme"})
+    bank.control("webhooks", paused=False, url="")
+    api.v1.customers.create({"name": "Globex"})
+    assert waiting(bank) == 1
+    bank.control("webhooks", url=receiver.url)
+    wait_for(lambda: receiver.received, what="the first event")
+    assert [event.data.object["name"] for event in receiver.events] == ["Acme"]
+
+
 def test_the_timer_expires_sessions_and_says_so(bank: Bank, receiver: Receiver, new_session: NewSession) -> None:
     session = new_session()
     bank.control("clock", offset_seconds=25 * 3600)

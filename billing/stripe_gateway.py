@@ -7,6 +7,7 @@ check accepts timestamps from the future, so the age is judged here.
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
     from billing.settings import Settings
+
+log = logging.getLogger(__name__)
 
 API_VERSION = "2026-10-28.endive"
 LIVE_KEYS = ("sk_live_", "rk_live_")
@@ -195,13 +198,13 @@ class StripeGateway:
                 found = self._client.construct_event(payload, signature, secret, tolerance=0)
             except stripe.SignatureVerificationError:
                 continue
-            except ValueError as broken:  # not UTF-8, not JSON, or a thin event
+            except (ValueError, AttributeError, TypeError) as broken:  # no UTF-8, no JSON, no object, a thin event
                 raise BadSignature("unreadable") from broken
             if abs(at - _signed_at(signature or "")) > TOLERANCE:
                 raise BadSignature("stale")
             try:
                 return _event(found, payload.decode())
-            except (AttributeError, KeyError, TypeError) as broken:
+            except (AttributeError, KeyError, TypeError, ValueError) as broken:
                 raise BadSignature("no event") from broken
         raise BadSignature("unsigned")
 
@@ -327,7 +330,11 @@ def _fee(transaction: Any) -> Fee | None:  # noqa: ANN401 - absent, an id, or th
     if transaction is None or isinstance(transaction, str):
         return None
     currency = str(transaction.currency).upper()
-    return Fee(minor=_minor(max(int(transaction.fee), 0), currency), currency=currency)
+    try:
+        return Fee(minor=_minor(max(int(transaction.fee), 0), currency), currency=currency)
+    except money.NotAStripeAmount:  # a part of a whole króna: no row can hold it, and no payment waits for it
+        log.warning("fee of %s %s in %s is not booked", transaction.id, transaction.fee, currency)
+        return None
 
 
 def _event(found: stripe.Event, payload: str) -> Event:

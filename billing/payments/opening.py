@@ -37,6 +37,8 @@ def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
         session = _make(attempt) if at - attempt.created_at < KEY_LIFETIME else _find(attempt, at)
     except gateway.KeyInUse:
         return _wait_for_twin(attempt)
+    except gateway.KeyMismatch:  # an earlier call of ours, with what has changed since: did it make a page?
+        session = _find(attempt, at)
     except gateway.OutcomeUnknown:
         if at - attempt.created_at < LOOK_AFTER:
             raise
@@ -58,17 +60,15 @@ def reread(attempt: Attempt) -> Attempt:
 
 
 def _make(attempt: Attempt) -> CheckoutSession:
-    customer_ref = _customer_ref(attempt)
+    customer_ref, key = _customer_ref(attempt), f"checkout-{attempt.id}"
+    provider = gateway.current()
     try:
-        return _call(attempt, customer_ref)
+        return provider.create_session(_request(attempt, customer_ref), key=key)
     except gateway.NoSuchObject as refusal:
         if refusal.param != "customer" or customer_ref is None:
             raise
-        return _call(attempt, _customer_ref(attempt, dead=customer_ref))
-
-
-def _call(attempt: Attempt, customer_ref: str | None) -> CheckoutSession:
-    return gateway.current().create_session(_request(attempt, customer_ref), key=f"checkout-{attempt.id}")
+        alive = _customer_ref(attempt, dead=customer_ref)
+        return provider.create_session(_request(attempt, alive), key=f"{key}-{alive}")
 
 
 def _request(attempt: Attempt, customer_ref: str | None) -> gateway.CheckoutRequest:

@@ -23,13 +23,17 @@ OutcomeState = Literal["checking", "open", "on_its_way", "received", "not_comple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedPayment:
-    """Money that came and was applied to an invoice. Minor units of the invoice's currency."""
+    """Money that came and was applied to an invoice. Minor units of the invoice's currency.
+
+    `payer` is who decided ("user:7", "link:..."), and then `reference` is that attempt; "" where it came another way.
+    """
 
     reference: str
     minor: int
     currency: str
     method: str
     received_at: datetime
+    payer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +103,9 @@ def in_flight(invoice_id: int) -> Attempt | None:
 def for_invoice(invoice_id: int) -> list[AppliedPayment]:
     """What was applied to an invoice, oldest first."""
     rows = (
-        Allocation.select(Allocation, Payment)
+        Allocation.select(Allocation, Payment, Attempt.payer)
         .join(Payment)
+        .join(Attempt, JOIN.LEFT_OUTER, on=Payment.attempt, attr="decided")
         .where(Allocation.invoice == invoice_id)
         .order_by(Allocation.id)
     )
@@ -111,9 +116,16 @@ def for_invoice(invoice_id: int) -> list[AppliedPayment]:
             currency=row.payment.currency,
             method=row.payment.method,
             received_at=row.payment.received_at,
+            payer=decided.payer if (decided := getattr(row.payment, "decided", None)) else "",
         )
         for row in rows
     ]
+
+
+def last_of(customer_id: int) -> Payment | None:
+    """The newest payment of a customer, if any came."""
+    found: Payment | None = Payment.select().where(Payment.customer == customer_id).order_by(Payment.id.desc()).first()
+    return found
 
 
 def attempt_for(attempt_id: str, *, customer_id: int | None = None, payer: str | None = None) -> Attempt:

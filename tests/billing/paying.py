@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -13,16 +15,17 @@ from typing import TYPE_CHECKING, Any, cast
 import requests
 import stripe
 
-from billing import gateway, payments, stripe_events, stripe_gateway
+from billing import db, gateway, payments, stripe_events, stripe_gateway
 from billing.actors import Actor
-from billing.tables import Attempt, Link
+from billing.tables import Attempt, Link, StripeEvent
 from tests.world import AT, BASE_URL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    from billing.tables import Invoice, StripeEvent
+    from billing.tables import Invoice
 
 KEY = "sk_test_sandbox"
 OLD_SECRET, NEW_SECRET = "whsec_old", "whsec_new"
@@ -43,11 +46,15 @@ class Sandbox:
     def reset(self, at: datetime = AT) -> None:
         """Forget everything, and live at the tests' moment."""
         self.control("reset")
-        self.control("clock", offset_seconds=int(at.timestamp() - time.time()))
+        self.reset_clock(at)
 
-    def control(self, path: str, **switches: Any) -> dict[str, Any]:
+    def reset_clock(self, at: datetime) -> None:
+        """Let it be a second past `at` there."""
+        self.control("clock", offset_seconds=math.ceil(at.timestamp() - time.time()) + 1)
+
+    def control(self, what: str, /, **switches: Any) -> dict[str, Any]:
         """Turn switches of the control plane."""
-        reply = http.post(f"{self.base}/_sandbox/{path}", json=switches, timeout=10)
+        reply = http.post(f"{self.base}/_sandbox/{what}", json=switches, timeout=10)
         assert reply.ok, reply.text
         return cast("dict[str, Any]", reply.json())
 
@@ -139,10 +146,28 @@ def deliver(event: dict[str, Any], at: datetime = AT) -> bool:
 
 def only_event(kind: str) -> StripeEvent:
     """The stored event of a type."""
-    from billing.tables import StripeEvent
-
     found: StripeEvent = StripeEvent.get(StripeEvent.type == kind)
     return found
+
+
+def at_once(times: int, do: Callable[[], object]) -> list[object]:
+    """What `do` gives, or the exception it raises, in as many threads at the same moment."""
+    start, outcomes = threading.Barrier(times), list[object]()
+
+    def run() -> None:
+        start.wait()
+        with db.connection():
+            try:
+                outcomes.append(do())
+            except Exception as trouble:  # noqa: BLE001 - whatever comes is what the test judges
+                outcomes.append(trouble)
+
+    threads = [threading.Thread(target=run) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
 
 
 def use(sandbox: Sandbox) -> None:

@@ -231,7 +231,7 @@ def test_a_refused_form_is_swapped_and_its_problems_take_the_focus(chromium: Bro
     with page_of(chromium) as page:
         page.goto(f"{address}/pages/pay")
         page.get_by_role("button", name="Pay").click()
-        page.wait_for_function("document.activeElement.className === 'error-summary'")
+        page.locator(".error-summary:focus").wait_for()
         assert page.title() == "Error: Pay"
         assert page.get_by_label("Amount").input_value() == "ten"
         assert page.locator(".toast").count() == 0

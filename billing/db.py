@@ -7,6 +7,9 @@ attempt, customer, invoices by id, counter, audit.
 
 from __future__ import annotations
 
+import fcntl
+import os
+import threading
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -34,12 +37,51 @@ SQLITE_PRAGMAS = {
 }
 
 
+class SqliteDatabaseInTurn(PooledSqliteDatabase):  # type: ignore[misc]  # playhouse ships no types
+    """SQLite whose writers take turns.
+
+    SQLite's own wait for the write lock polls and is unfair: with 32 writers some starved for over ten seconds. A lock
+    on a file beside the database queues them instead, and a process that dies gives its turn back.
+    """
+
+    def __init__(self, path: str, **options: Any) -> None:  # noqa: ANN401 - Peewee's own options
+        super().__init__(path, **options)
+        self._turn = threading.local()
+
+    def begin(self, lock_type: str | None = None) -> None:
+        """Wait for the turn, then begin."""
+        self._turn.file = os.open(f"{self.database}.turn", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._turn.file, fcntl.LOCK_EX)
+            super().begin(lock_type)
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def commit(self) -> None:
+        """Commit, then let the next writer in; a commit that fails is rolled back by Peewee."""
+        super().commit()
+        self._end_turn()
+
+    def rollback(self) -> None:
+        """Roll back, and let the next writer in whatever came of it."""
+        try:
+            super().rollback()
+        finally:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        file, self._turn.file = getattr(self._turn, "file", None), None
+        if file is not None:
+            os.close(file)
+
+
 def open_database(url: str) -> PooledSqliteDatabase | PooledPostgresqlDatabase:
     """A pooled database for `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         path = unquote(parts.path[1:])
-        return PooledSqliteDatabase(
+        return SqliteDatabaseInTurn(
             path,
             lock_type="IMMEDIATE",
             check_same_thread=False,

@@ -177,10 +177,10 @@ def _wait(kind: str, key: str, at: datetime) -> timedelta | None:
     """How long until one more try is allowed; None when it is now."""
     for limit in LIMITS[kind]:
         mine = (Try.kind == kind) & (Try.key == key) & (Try.at > at - limit.window) & (Try.at <= at)
-        tries = list(Try.select(Try.at).where(mine).order_by(Try.at.desc()).limit(limit.most).tuples())
+        newest = Try.select(Try.at).where(mine).order_by(Try.at.desc()).limit(limit.most)
+        tries: list[datetime] = [counted.at for counted in newest]
         if len(tries) == limit.most:
-            oldest: datetime = tries[-1][0]
-            return oldest + limit.window - at
+            return tries[-1] + limit.window - at
     return None
 
 

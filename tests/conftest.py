@@ -10,6 +10,8 @@ from billing import links
 from tests import databases
 from tests.world import AT, BASE_URL, SECRET_KEY, World, make_world
 
+pytest_plugins = ["tests.web_fixtures"]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from flask import g, make_response, render_template, request, url_for
+from flask import g, make_response, render_template, request
 from peewee import InterfaceError, InternalError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException
@@ -93,5 +93,5 @@ def answer(status: int, *, words: str) -> Response:
 
 
 def _home() -> str:
-    admin = request.path == "/admin" or request.path.startswith("/admin/")
-    return url_for("admin.home" if admin else "portal.home")
+    """Where a lost person starts again. Written out: for a foreign host no address can be built."""
+    return "/admin/" if request.path.startswith("/admin/") else "/"

@@ -72,8 +72,16 @@ def today() -> date:
     return found
 
 
+def speak(locale: str) -> None:
+    """Write figures and days of this request in `locale`: a page about one document speaks as the document does."""
+    g.remit_locale = locale
+
+
 def locale() -> str:
-    """The reader's locale: the customer's at the portal, the seller's elsewhere."""
+    """The locale of the page's document, else the reader's: the customer's at the portal, the seller's elsewhere."""
+    spoken: str | None = g.get("remit_locale")
+    if spoken:
+        return spoken
     customer = people.person().customer if people.face() == "portal" else None
     return customer.locale if customer else current_seller().locale
 

@@ -13,7 +13,8 @@ from flask.sessions import SecureCookieSessionInterface
 from billing import clock, links
 
 if TYPE_CHECKING:
-    from flask import Flask, Response
+    from flask import Flask
+    from werkzeug.wrappers import Response
 
     from billing.settings import Settings
     from billing.tables import Link
@@ -40,8 +41,10 @@ def register(app: Flask, settings: Settings) -> None:
 def open_scope(response: Response, link: Link) -> None:
     """Let this browser see the link's invoice from now on, besides the newest few it could see already."""
     name, serializer, secure = current_app.extensions[_EXTENSION]
-    scope = {number: link_id for number, link_id in _scope().items() if number != link.invoice.number}
-    scope[link.invoice.number] = link.id
+    number = link.invoice.number
+    assert number is not None, "only an issued invoice has a link"
+    scope = {known: link_id for known, link_id in _scope().items() if known != number}
+    scope[number] = link.id
     newest = dict(list(scope.items())[-MOST_LINKS:])
     response.set_cookie(
         name,

@@ -42,7 +42,7 @@ def wants_fragment() -> bool:
 
 def current_path() -> str:
     """The path and query of the page a person looks at: HTMX tells it, otherwise it is this request's own."""
-    told = _htmx.current_url if is_htmx() else None
+    told: str | None = _htmx.current_url if is_htmx() else None
     if told is None:
         return request.full_path.removesuffix("?")
     _, _, after_scheme = told.partition("://")
@@ -50,8 +50,12 @@ def current_path() -> str:
 
 
 def respond(template: str, partial: str, status: int = 200, **context: Any) -> Response:  # noqa: ANN401 - a template's context
-    """The page, or only its part where that is to be swapped. `partial` is a `_x.html` the page includes."""
-    return make_response(render_template(partial if wants_fragment() else template, **context), status)
+    """The page, or only its part where that is to be swapped. `partial` is a `_x.html` the page includes.
+
+    Templates see `alone`: true for the part without its page, which then brings its own `<title>` with errors.
+    """
+    alone = wants_fragment()
+    return make_response(render_template(partial if alone else template, alone=alone, **context), status)
 
 
 def go(url: str) -> AnyResponse:

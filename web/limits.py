@@ -36,10 +36,10 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def coarse(limit: str) -> Callable[[View], View]:
-    """Limit a route per address, such as coarse("60 per minute"); more is answered 429."""
+    """Limit a route to, say, "60 per minute" for each address; more is answered 429."""
 
     def decorate(view: View) -> View:
-        limited: View = _limiter.limit(limit)(view)  # type: ignore[assignment,type-var]  # the same view, wrapped
+        limited: View = _limiter.limit(limit)(view)  # type: ignore[assignment]  # the same view, wrapped
         return limited
 
     return decorate

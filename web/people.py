@@ -145,10 +145,8 @@ def guard(otherwise: Callable[[], ResponseReturnValue | None]) -> Callable[[], R
 def ask_to_sign_in() -> ResponseReturnValue:
     """Lead to the sign-in of this face, and back afterwards. HTMX gets 401 and HX-Redirect, never a form in a cell."""
     home = url_for("admin.home" if face() == "admin" else "portal.home")
-    if hx.is_htmx() or request.method in SAFE_METHODS:
-        back = own_path(hx.current_path(), home)
-    else:
-        back = referring_path(home)
+    looks = hx.is_htmx() or request.method in SAFE_METHODS
+    back = own_path(hx.current_path(), home) if looks else referring_path(home)
     target = url_for(f"{face()}.sign_in", next=None if back == home else back)
     if hx.is_htmx():
         return "", 401, {"HX-Redirect": target}

@@ -6,10 +6,11 @@ ASVS 5.0 3.3, 3.4, 3.5.1, 4.1.3, 5.2.1; the policy is design/SPEC 2.3's, measure
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Response, abort, request
+from flask import Response, abort, current_app, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MEBIBYTE = 1024 * 1024
 LONGEST_QUERY = 8_192
 LONGEST_REPORT = 16_384
+KEPT_REPORTS = 100
 YEAR_SECONDS = 365 * 24 * 3600
 SESSION_COOKIE = "remit"
 
@@ -58,7 +60,7 @@ def register(app: Flask, settings: Settings) -> None:
         )
     app.url_map.converters["int"] = RowId
     policy = content_policy(settings.stripe_checkout_origin)
-    app.extensions["remit.csp_reports"] = []
+    app.extensions["remit.csp_reports"] = deque(maxlen=KEPT_REPORTS)
     app.before_request(refuse_unreadable)
     csrf.init_app(app)
 
@@ -121,20 +123,18 @@ def refuse_unreadable() -> None:
 
 def _texts() -> Iterator[str]:
     yield request.path
-    for values in (request.args, request.form if request.method == "POST" else {}):
-        for key in values:
-            yield key
-            yield from values.getlist(key)  # type: ignore[attr-defined]  # an empty dict has no keys
+    for values in (request.args, *([request.form] if request.method == "POST" else [])):
+        for key, value in values.items(multi=True):
+            yield from (key, value)
 
 
 @web.post("/csp-report")
-@csrf.exempt  # type: ignore[untyped-decorator]  # a browser sends it by itself, without a token
+@csrf.exempt  # a browser sends it by itself, without a token
 @coarse("30 per minute")
 def csp_report() -> tuple[str, int]:
     """Write down what a page was kept from doing, so that a test or an operator sees it."""
-    from flask import current_app
-
-    request.max_content_length = LONGEST_REPORT
+    if (request.content_length or 0) > LONGEST_REPORT:
+        abort(413)
     document = request.get_json(force=True, silent=True)
     report = document.get("csp-report") if isinstance(document, dict) else None
     facts = (

@@ -15,7 +15,8 @@ from billing import clock, sessions
 from web.security import cookie_name
 
 if TYPE_CHECKING:
-    from flask import Flask, Response
+    from flask import Flask
+    from werkzeug.wrappers import Response
 
     from billing.sessions import Face
     from billing.settings import Settings
@@ -34,7 +35,7 @@ def register(app: Flask, settings: Settings) -> None:
     manager.anonymous_user = lambda: people.NOBODY
     manager.unauthorized_handler(people.ask_to_sign_in)
 
-    @manager.request_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
+    @manager.request_loader
     def load(_: Request) -> Person:
         return people.load()
 

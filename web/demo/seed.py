@@ -7,6 +7,7 @@ tokens, message ids) is random here too. Payments go through settle(), with a ga
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import sys
 from dataclasses import dataclass, field
@@ -23,11 +24,13 @@ from billing.tables import Invoice, Link, Mail, Payment, Rendering
 from web.demo import seed_words as words
 from web.demo.seed_drafts import drafted
 from web.demo.seed_gateway import Remembered
+from web.demo.seed_lives import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from billing.tables import Customer
+    from web.demo.seed_lives import Fate, Life
 
 DAYS = 548  # 18 months
 BATCH = 25  # steps that share a commit
@@ -46,6 +49,7 @@ def plant(
 ) -> None:
     """Fill the empty database of this process, and tell how far it is."""
     now = clock.now()
+    logging.getLogger("billing").setLevel(logging.ERROR)  # what is kept as credit is part of the story here
     remembered = Remembered()
     gateway.use(remembered)
     try:
@@ -57,7 +61,8 @@ def plant(
             _close_the_past(now - timedelta(days=FRESH_DAYS))
     finally:
         gateway.use(None)
-    _say(f"\rSeeded {customers_wanted} customers and {invoices_wanted} invoices.          \n")
+    _say(f"\r{' ' * 40}\r" if sys.stdout.isatty() else "")
+    _say(f"Seeded {customers_wanted} customers and {invoices_wanted} invoices.\n")
 
 
 @dataclass
@@ -73,6 +78,7 @@ class _Garden:
     steps: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     order: itertools.count[int] = field(default_factory=itertools.count)
     written: int = 0
+    told: int = 0
 
     def lay_out(self, wanted: int, staff_password: str, customer_password: str) -> None:
         """The seller, its team, the customers and their people."""
@@ -92,14 +98,22 @@ class _Garden:
 
     def grow(self) -> None:
         """Plan every invoice's life, then live all lives in order."""
-        for index in range(self.wanted):
-            self._plan(index)
+        for life in lives(self.dice, customers=len(self.known), invoices=self.wanted):
+            self._plan(life)
         while self.steps:
             with transaction():
                 for _ in range(min(BATCH, len(self.steps))):
                     at, _order, step = heappop(self.steps)
                     step(at)
+            self._tell()
+
+    def _tell(self) -> None:
+        """How far it is: on one line of a terminal, every hundred invoices in a log."""
+        if sys.stdout.isatty():
             _say(f"\rSeeding: {self.written} of {self.wanted} invoices ...")
+        elif self.written >= self.told + 100:
+            self.told = self.written
+            _say(f"Seeding: {self.written} of {self.wanted} invoices ...\n")
 
     def _later(self, at: datetime, step: Callable[[datetime], None]) -> None:
         """Something to be done at `at`, unless that is still to come."""
@@ -138,15 +152,15 @@ class _Garden:
             ),
         )
 
-    def _plan(self, index: int) -> None:
+    def _plan(self, life: Life) -> None:
         """One invoice: whose, when, and what becomes of it."""
-        customer = self.known[0] if index < 10 else self.dice.choice(self.known)
-        if index in {3, 14, 25} or index % 33 == 7:  # a few are still being written
-            self._later(self._working_hour(self.dice.randint(0, 6)), lambda at: self._leave_as_draft(customer, at))
-            return
-        days_ago = self.dice.randint(0, 1) if index % 80 == 11 else int(self.dice.triangular(1, DAYS, 30))
+        customer = self.known[life.who]
+        days_ago = life.days_ago if life.past_due is None else max(0, customer.terms_days + life.past_due)
         at = self._working_hour(days_ago)
-        self._later(at, lambda at: self._issue(customer, at))
+        if life.fate == "draft":
+            self._later(at, lambda at: self._leave_as_draft(customer, at))
+        else:
+            self._later(at, lambda at: self._issue(customer, life.fate, at))
 
     def _working_hour(self, days_ago: int) -> datetime:
         """Some moment of a working day; never later than a few minutes ago."""
@@ -161,7 +175,7 @@ class _Garden:
         self.written += 1
         return invoices.draft(customer.id, drafted(self.dice, customer, at), by=self.sam, at=at)
 
-    def _issue(self, customer: Customer, at: datetime) -> None:
+    def _issue(self, customer: Customer, fate: Fate, at: datetime) -> None:
         draft = self._draft(customer, at)
         on = clock.day_of(at, words.SELLER.time_zone)
         invoice = invoices.issue(draft.id, on=on, version=draft.version, by=self.sam, at=at)
@@ -170,26 +184,29 @@ class _Garden:
         if self.dice.random() < 0.8:
             seen = at + timedelta(minutes=self.dice.randint(4, 2600))
             self._later(seen, lambda at: invoices.record_view(invoice.id, by=guest, at=at))
-        due = at + timedelta(days=invoice.terms_days)
-        fate = self.dice.random()
-        if fate < 0.025:
+        if fate == "void":
             reason = self.dice.choice(words.VOID_REASONS)
-            voided = at + timedelta(hours=self.dice.randint(1, 30))
+            voided = self._between(at, at + timedelta(hours=30))
             self._later(voided, lambda at: self._void(invoice, reason, at))
-        elif fate < 0.045 and due < self.now:
-            self._later(due, lambda at: self._pay_in_part(invoice, at))
-        elif fate < 0.90 or due < self.now - timedelta(days=160):
-            early = max(60, int((due - at).total_seconds() // 60) - 3 * 1440)
-            paid = at + timedelta(minutes=int(self.dice.triangular(45, early + 16 * 1440, early)))
-            self._later(paid, lambda at: self._pay(invoice, guest, at))
+        elif fate == "in_part":
+            self._later(self._between(at, self.now), lambda at: self._pay_in_part(invoice, at))
+        elif fate in {"paid", "overpaid"}:
+            usual = at + timedelta(days=invoice.terms_days + 9)
+            surplus_minor = 10_00 if fate == "overpaid" else 0
+            self._later(self._between(at, usual), lambda at: self._pay(invoice, guest, surplus_minor, at))
+
+    def _between(self, first: datetime, last: datetime) -> datetime:
+        """Some moment from an hour after `first` to `last`, and before now."""
+        until = min(last, self.now - timedelta(minutes=2))
+        seconds = max(0, int((until - first).total_seconds()) - 3600)
+        return min(first + timedelta(seconds=3600 + int(self.dice.triangular(0, seconds, seconds))), until)
 
     def _void(self, invoice: Invoice, reason: str, at: datetime) -> None:
-        if Invoice.get_by_id(invoice.id).balance_minor == invoice.total_minor:
-            invoices.void(invoice.id, reason=reason, by=self.sam, at=at)
+        invoices.void(invoice.id, reason=reason, by=self.sam, at=at)
 
-    def _pay(self, invoice: Invoice, guest: Actor, at: datetime) -> None:
+    def _pay(self, invoice: Invoice, guest: Actor, surplus_minor: int, at: datetime) -> None:
         """Through the real checkout, at the gateway that remembers."""
-        plan = [payments.Planned(invoice.id, Invoice.get_by_id(invoice.id).balance_minor)]
+        plan = [payments.Planned(invoice.id, invoice.total_minor)]
         attempt = payments.start_checkout(
             customer_id=invoice.customer_id,
             planned=plan,
@@ -197,8 +214,8 @@ class _Garden:
             payer=guest,
             at=at - timedelta(minutes=2),
         )
-        overpaid = 1000 if self.dice.random() < 0.006 else 0  # typed by hand into a terminal, say
-        payments.settle(self.remembered.pay(attempt, self.dice.choice(words.METHODS), at, overpaid), at=at)
+        method = self.dice.choice(words.METHODS)
+        payments.settle(self.remembered.pay(attempt, method, at, surplus_minor), at=at)
 
     def _pay_in_part(self, invoice: Invoice, at: datetime) -> None:
         """Half of it came by another way, and was booked by hand."""

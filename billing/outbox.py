@@ -7,13 +7,15 @@ recipient's mail server, or ours, took the message.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
-from billing.db import after_commit, lock_free, transaction
+from billing.db import after_commit, execute, is_sqlite, lock_free, transaction
 from billing.tables import Document, Invoice, Mail
+from billing.tables.base import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,27 @@ MOST_TRIES = 12
 LONGEST_WAIT = timedelta(hours=6)
 NEEDS_PDF = "invoice_issued"  # its mail carries the PDF, so it waits until the PDF is stored
 
+MOST_SHOWN = 200
+
 wake: list[Callable[[], None]] = []  # called after each commit that queued something
+
+_instant = Instant().python_value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One mail of an invoice as staff sees it, with the PDF it may wait for and the link it carries, if any."""
+
+    event: str
+    recipient: str
+    recipient_name: str
+    state: str  # queued, sending, accepted, refused, dead
+    error: str
+    due_at: datetime
+    accepted_at: datetime | None
+    pdf_state: str  # of the invoice's drawing: queued, drawing, stored, failed
+    link_expires_at: datetime | None
+    link_revoked_at: datetime | None
 
 
 def queue(
@@ -39,7 +61,7 @@ def queue(
     invoice_id: int | None = None,
 ) -> int | None:
     """Queue one message to one recipient, inside the caller's transaction; None where `key` is queued already."""
-    if Mail.select(Mail.id).where(Mail.key == key).exists():
+    if is_queued(key):
         return None
     mail = Mail.insert(
         event=event,
@@ -58,6 +80,11 @@ def queue(
     return int(mail)
 
 
+def is_queued(key: str) -> bool:
+    """Whether a message with this key was ever queued."""
+    return bool(Mail.select(Mail.id).where(Mail.key == key).exists())
+
+
 def claim_due(at: datetime, *, limit: int = 20) -> list[Mail]:
     """Lease what is due for LEASE, so that one worker sends it; a worker that dies leaves it to the next."""
     due = _due(at)
@@ -68,9 +95,9 @@ def claim_due(at: datetime, *, limit: int = 20) -> list[Mail]:
         ids = [mail.id for mail in lock_free(_due(at).order_by(Mail.due_at, Mail.id).limit(limit))]
         if not ids:
             return []
-        Mail.update(
-            state="sending", lease_until=at + LEASE, lease_token=token, attempts=Mail.attempts + 1
-        ).where(Mail.id.in_(ids)).execute()
+        Mail.update(state="sending", lease_until=at + LEASE, lease_token=token, attempts=Mail.attempts + 1).where(
+            Mail.id.in_(ids)
+        ).execute()
     return list(Mail.select().where(Mail.lease_token == token).order_by(Mail.id))
 
 
@@ -79,9 +106,7 @@ def accepted(mail: Mail, at: datetime) -> bool:
     with transaction():
         finished = _finish(mail, state="accepted", accepted_at=at, error="")
         if finished and mail.event == NEEDS_PDF:
-            Invoice.update(sent_at=at).where(
-                (Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()
-            ).execute()
+            Invoice.update(sent_at=at).where((Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()).execute()
     return finished
 
 
@@ -96,6 +121,42 @@ def retry_later(mail: Mail, error: str, at: datetime) -> bool:
 def refused(mail: Mail, error: str) -> bool:
     """The server will never take it (a 5xx answer)."""
     return _finish(mail, state="refused", error=error[:500])
+
+
+def for_invoice(invoice_id: int) -> list[Delivery]:
+    """The mails of an invoice in the order they were queued, at most MOST_SHOWN, in one statement."""
+    link_id = "json_extract(m.context, '$.link_id')" if is_sqlite() else "m.context ->> 'link_id'"
+    found = execute(  # the only words put in are one of two constants and a constant limit
+        f"""SELECT m.event, m.recipient, m.recipient_name, m.state, m.error, m.due_at, m.accepted_at,
+            COALESCE(r.state, ''), l.expires_at, v.at
+        FROM mail m
+        LEFT JOIN rendering r ON r.invoice_id = m.invoice_id
+        LEFT JOIN link l ON l.id = {link_id}
+        LEFT JOIN link_revocation v ON v.link_id = l.id
+        WHERE m.invoice_id = ? ORDER BY m.id LIMIT {MOST_SHOWN}""",  # noqa: S608 - constants, see above
+        (invoice_id,),
+    ).fetchall()
+    return [
+        Delivery(
+            event=event,
+            recipient=recipient,
+            recipient_name=name,
+            state=state,
+            error=error,
+            due_at=_known(due),
+            accepted_at=_instant(accepted),
+            pdf_state=pdf_state,
+            link_expires_at=_instant(expires),
+            link_revoked_at=_instant(revoked),
+        )
+        for event, recipient, name, state, error, due, accepted, pdf_state, expires, revoked in found
+    ]
+
+
+def _known(value: datetime | str) -> datetime:
+    at = _instant(value)
+    assert at is not None, "a column that is never null"
+    return at
 
 
 def waiting() -> int:

@@ -88,7 +88,8 @@ QUERIES = (
      "SELECT key FROM mail WHERE (state = 'accepted') <> (accepted_at IS NOT NULL)"),
     ("I11", "Invoice {} lacks the history of its status.",
      ("SELECT i.number FROM invoice i WHERE i.status <> 'draft' AND i.status <> COALESCE((SELECT a.to_status"
-     " FROM activity a WHERE a.invoice_id = i.id AND a.to_status IN ('issued', 'void') ORDER BY a.sequence DESC LIMIT 1), '')")),
+     " FROM activity a WHERE a.invoice_id = i.id AND a.to_status IN ('issued', 'void')"
+        " ORDER BY a.sequence DESC LIMIT 1), '')")),
     ("I11", "Invoice {} has a hole in its history.",
      "SELECT invoice_id FROM activity GROUP BY invoice_id HAVING COUNT(*) <> MAX(sequence)"),
     ("I14", "Link {} opens an invoice of another customer's contact.",

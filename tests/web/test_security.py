@@ -11,6 +11,7 @@ import pytest
 from app import create_app
 from billing.settings import SettingsRefused
 from tests.web_fixtures import Client, make_app, settings_of_tests
+from web.limits import SWITCH
 from web.security import content_policy
 
 if TYPE_CHECKING:
@@ -219,3 +220,14 @@ def test_a_csp_report_is_written_down_and_bounded(app: Flask, client: Client) ->
         == 413
     )
     app.extensions["remit.csp_reports"].clear()
+
+
+def test_a_flood_from_one_address_is_stopped_with_the_wait(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(app.config, SWITCH, True)
+    browser = cast("Client", app.test_client())
+    elsewhere = {"REMOTE_ADDR": "192.0.2.77"}
+    replies = [browser.get("/login", environ_overrides=elsewhere) for _ in range(61)]
+    assert [reply.status_code for reply in replies] == [200] * 60 + [429]
+    assert 0 < int(replies[-1].headers["Retry-After"]) <= 60
+    assert "Too many requests from your network" in replies[-1].text
+    assert browser.get("/login", environ_overrides={"REMOTE_ADDR": "192.0.2.78"}).status_code == 200

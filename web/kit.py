@@ -15,7 +15,8 @@ kit = Blueprint("kit", __name__)
 STATUSES = (
     ("draft", "Being written. No number yet"),
     ("scheduled", "Will be issued and sent on a date"),
-    ("sent", "Issued and emailed"),
+    ("issued", "Issued. No mail server has accepted it yet"),
+    ("sent", "Issued, and a mail server accepted the email"),
     ("viewed", "A person opened it"),
     ("partially_paid", "Some money or credit is allocated"),
     ("overdue", "The due date has passed, something is still owed"),

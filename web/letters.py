@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
-PDF = "application/pdf"
+UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # controls, marks of direction, line separators
 
 Facts = list[tuple[str, str]]
 
@@ -100,8 +100,8 @@ def write(mail: Mail) -> Letter:
 
 def one_line(text: str) -> str:
     """A header value: one line, without control characters or marks that turn the reading direction."""
-    visible = "".join(" " if unicodedata.category(letter)[0] == "C" else letter for letter in text)
-    return " ".join(visible.split())
+    visible = "".join(" " if unicodedata.category(letter) in UNSEEN else letter for letter in text)
+    return re.sub(" +", " ", visible).strip()
 
 
 def file_name(text: str) -> str:

@@ -12,7 +12,7 @@ import logging
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email import charset
+from email import charset, policy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from web import letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from email.mime.base import MIMEBase
 
     from billing.settings import Settings
     from billing.tables import Mail
@@ -82,6 +83,15 @@ class SafeConnection(flask_mail.Connection):
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 host.quit()
             host.close()
+
+
+class Message(flask_mail.Message):
+    """A message whose headers go out as they were folded: folding them again doubles spaces in encoded ones."""
+
+    def _message(self) -> MIMEBase:
+        message: MIMEBase = super()._message()
+        message.policy = policy.SMTP.clone(refold_source="none")
+        return message
 
 
 class Unreachable(Exception):  # noqa: N818 - a state of the world, not a defect
@@ -162,9 +172,9 @@ def _send(mail: Mail, connection: SafeConnection) -> None:
         raise Unreachable(f"{type(failure).__name__}: {failure}") from failure
 
 
-def _message(letter: letters.Letter, mail: Mail, settings: Settings) -> flask_mail.Message:
+def _message(letter: letters.Letter, mail: Mail, settings: Settings) -> Message:
     address = sender_address(settings)
-    message = flask_mail.Message(
+    message = Message(
         subject=letter.subject,
         body=letter.text,
         html=letter.html,

@@ -94,13 +94,18 @@ class Part:
             )
 
 
-def main() -> int:
-    """Set up, start, wait, stop. 0 after a stop somebody asked for, 1 after a death or a refusal."""
+def main(arguments: list[str]) -> int:
+    """Set up, start, wait, stop. 0 after a stop somebody asked for, 1 after a death or a refusal.
+
+    `flask NAME ...` runs one command of the application on the demo's data instead.
+    """
+    if arguments[:1] == ["flask"]:
+        _become_flask(arguments[1:])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     parts: list[Part] = []
     try:
-        folder = Path(os.environ.get("REMIT_DATA_DIR", ROOT / "var" / "demo")).resolve()
+        folder = _folder()
         ports = Ports.from_environment()
         _refuse_taken(ports)
         kept = _secrets(folder)
@@ -118,6 +123,17 @@ def main() -> int:
         return 0
     finally:
         _stop_all(parts)
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("REMIT_DATA_DIR", ROOT / "var" / "demo")).resolve()
+
+
+def _become_flask(arguments: list[str]) -> NoReturn:
+    folder = _folder()
+    environment = os.environ | _environment(folder, Ports.from_environment(), _secrets(folder))
+    os.chdir(ROOT)
+    os.execve(sys.executable, [sys.executable, "-m", "flask", "--app", "app", *arguments], environment)  # noqa: S606 - no shell
 
 
 def _environment(folder: Path, ports: Ports, kept: dict[str, str]) -> dict[str, str]:
@@ -180,7 +196,11 @@ def _prepare(environment: dict[str, str], kept: dict[str, str]) -> None:
         "REMIT_DEMO_STAFF_PASSWORD": kept["staff_password"],
         "REMIT_DEMO_CUSTOMER_PASSWORD": kept["customer_password"],
     }
-    for words in (["migrate"], ["seed", "--where-empty"]):
+    size = [
+        *("--customers", os.environ.get("REMIT_DEMO_CUSTOMERS", "40")),
+        *("--invoices", os.environ.get("REMIT_DEMO_INVOICES", "400")),
+    ]
+    for words in (["migrate"], ["seed", "--where-empty", *size]):
         command = [sys.executable, "-m", "flask", "--app", "app", *words]
         with subprocess.Popen(command, cwd=ROOT, env=environment | passwords) as running:
             if running.wait() != 0:
@@ -298,4 +318,4 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

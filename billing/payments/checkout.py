@@ -92,10 +92,10 @@ class OnItsWay(Conflict):
 
 
 class BeingPaid(Conflict):
-    """Somebody else is on the payment page of this invoice at this moment."""
+    """Somebody else is on the payment page of this invoice; `attempt` says who, and since when."""
 
     def __init__(self, attempt: Attempt) -> None:
-        super().__init__(f"{attempt.payer_name} is paying this right now.")
+        super().__init__("Somebody else is paying this right now.")
         self.attempt = attempt
 
 

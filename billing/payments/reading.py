@@ -144,6 +144,12 @@ def plan_of(attempt: Attempt) -> dict[int, int]:
     return {row.invoice_id: row.minor for row in rows}
 
 
+def invoice_ids_of(attempt_id: str) -> list[int]:
+    """The invoices an attempt is meant to pay, none where there is no such attempt: for asking who may see it."""
+    rows = PlannedAllocation.select(PlannedAllocation.invoice).where(PlannedAllocation.attempt == attempt_id)
+    return [row.invoice_id for row in rows]
+
+
 def invoice_numbers(attempt: Attempt) -> tuple[str, ...]:
     """The invoices an attempt is meant to pay, in their order."""
     rows = (

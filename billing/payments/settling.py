@@ -54,9 +54,13 @@ def note_session(session: CheckoutSession, *, at: datetime) -> None:
             status = "expired"
         elif status == "created":
             status = "open"
-        Attempt.update(session_id=session.id, url=session.url or attempt.url, status=status, checked_at=at).where(
-            Attempt.id == attempt.id
-        ).execute()
+        is_news = attempt.session_id is not None  # the page just made has not been asked about yet
+        Attempt.update(
+            session_id=session.id,
+            url=session.url or attempt.url,
+            status=status,
+            checked_at=at if is_news else attempt.checked_at,
+        ).where(Attempt.id == attempt.id).execute()
 
 
 def settle(intent_id: str, *, at: datetime) -> Payment | None:
@@ -225,7 +229,6 @@ def _apply(payment: Payment, attempt: Attempt, *, by: Actor, at: datetime) -> di
             continue
         ref = f"payment:{payment.id}:invoice:{invoice.id}"
         after = allocations.apply(payment, invoice.id, minor, ref=ref, on=on, at=at)
-        is_paid = after.balance_minor == 0
         invoices.add_activity(
             invoice.id,
             "paid",
@@ -238,8 +241,6 @@ def _apply(payment: Payment, attempt: Attempt, *, by: Actor, at: datetime) -> di
                 "method": payment.method,
                 "balance_minor": after.balance_minor,
             },
-            from_status="issued" if is_paid else None,
-            to_status="paid" if is_paid else None,
         )
         applied[invoice.id] = minor
         left -= minor

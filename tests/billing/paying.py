@@ -66,6 +66,11 @@ class Sandbox:
         reply = http.get(f"{self.base}/_sandbox/objects", params={"kind": kind}, timeout=10)
         return cast("list[dict[str, Any]]", reply.json()["data"])
 
+    def tries(self) -> list[dict[str, Any]]:
+        """The newest webhook deliveries, with the receiver's status."""
+        reply = http.get(f"{self.base}/_sandbox/deliveries", timeout=10)
+        return cast("list[dict[str, Any]]", reply.json()["data"])
+
     def pay(self, url: str, number: str = GOOD_CARD, **more: str) -> requests.Response:
         """Fill in the hosted page and send it; not following the redirect back."""
         form = CARD | {"number": number} | more

@@ -145,7 +145,7 @@ def test_an_unpaid_page_is_said_to_be_open_only_right_after_looking(world: World
 
 
 def test_looking_is_limited_and_never_fails_a_waiting_person(world: World, sandbox: Sandbox) -> None:
-    attempt = paying.begin(world.issued(), world.alice)
+    attempt = payments.check(paying.begin(world.issued(), world.alice), at=AT)
     before = sandbox.state()["calls_by_path"].get("GET /v1/checkout/sessions/{session}", 0)
     for _ in range(5):
         attempt = payments.check(attempt, at=AT + timedelta(seconds=1))

@@ -1,0 +1,35 @@
+"""The sandbox beside the web application: its clock follows the test's, and this process pays there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing import gateway
+from tests.billing import paying
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+
+PORT = 8561
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paying.Sandbox]:
+    process, sandbox = paying.start(PORT, tmp_path_factory.mktemp("sandbox"))
+    yield sandbox
+    process.terminate()
+    process.wait(timeout=10)
+
+
+@pytest.fixture
+def sandbox(app: Flask, sandbox_process: paying.Sandbox) -> Iterator[paying.Sandbox]:
+    """The empty sandbox at the tests' moment; the application pays there."""
+    assert app, "the application is made first: it would choose its own gateway"
+    sandbox_process.reset()
+    paying.use(sandbox_process)
+    yield sandbox_process
+    gateway.use(None)

@@ -41,6 +41,7 @@ NOT_COMPLETED = {
     "taken_over": ("Paid by somebody else", "Another person began to pay instead, so this page was closed."),
     "replaced": ("Payment page replaced", "You began again with another amount, so this page was closed."),
     "released": ("Payment stopped", "We closed this page because the invoice is being changed."),
+    "paid_otherwise": ("Payment no longer needed", "It was paid another way, so this page was closed."),
     "never_opened": ("Payment not started", "Our payment provider did not answer in time."),
 }
 HEADINGS = {
@@ -89,7 +90,7 @@ def pay(number: str) -> AnyResponse:
 def payment(attempt_id: str) -> Response:
     """What is known of a payment; the page then asks by POST while it is not."""
     attempt, asker = _seen_by_asker(attempt_id)
-    return _page(attempt, asker, began=clock.now())
+    return _page(attempt, asker, began=clock.now(), returned="returned" in request.args)
 
 
 @portal.post("/payments/<attempt_id>/check")
@@ -104,10 +105,11 @@ def check_payment(attempt_id: str) -> AnyResponse | tuple[str, int]:
         return hx.go(url_for(".payment", attempt_id=attempt_id))
     sent = request.form.get("began", "")
     began = datetime.fromtimestamp(int(sent), UTC) if _SECONDS.fullmatch(sent) else at
-    state = payments.outcome(attempt, at=at).state
+    returned = bool(request.form.get("returned"))
+    state = payments.outcome(attempt, at=at, returned=returned).state
     if state == "checking" and (at - began).total_seconds() < ASK_FOR_SECONDS:
         return "", 204
-    return _page(attempt, asker, began=began)
+    return _page(attempt, asker, began=began, returned=returned)
 
 
 @portal.post("/payments/<attempt_id>/cancel")
@@ -143,10 +145,10 @@ def _seen_by_asker(attempt_id: str) -> tuple[Attempt, Actor]:
     raise Missing("We cannot find that payment.")
 
 
-def _page(attempt: Attempt, asker: Actor, *, began: datetime) -> Response:
+def _page(attempt: Attempt, asker: Actor, *, began: datetime, returned: bool) -> Response:
     """The page of a payment, or its part that changes. Only its payer is led on to the provider's page."""
     at = clock.now()
-    told = payments.outcome(attempt, at=at)
+    told = payments.outcome(attempt, at=at, returned=returned)
     is_mine = attempt.payer == asker.key
     title, words = NOT_COMPLETED.get(attempt.failure, FAILED)
     return hx.respond(
@@ -159,6 +161,7 @@ def _page(attempt: Attempt, asker: Actor, *, began: datetime) -> Response:
         onward=attempt.url if is_mine and told.state == "open" else None,
         asks=(at - began).total_seconds() < ASK_FOR_SECONDS,
         began=int(began.timestamp()),
+        returned=returned,
         heading=HEADINGS.get(told.state, title),
         words=words,
         kept_words=KEPT.get(told.receipt.kept_reason, "") if told.receipt else "",

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from peewee import IntegrityError
 
-from billing import audit, formatting, gateway, money, seller
+from billing import formatting, gateway, money, seller
 from billing.db import database, lock, transaction
 from billing.errors import Conflict, Missing, Refusal
-from billing.payments.opening import open_page, reread
+from billing.payments.closing import CANCELLED, RELEASED, REPLACED, TAKEN_OVER, close
+from billing.payments.opening import open_page
 from billing.payments.reading import plan_of, unfinished
 from billing.payments.references import new_reference
-from billing.payments.settling import sync_session
 from billing.tables import Attempt, Invoice, PlannedAllocation
 
 if TYPE_CHECKING:
@@ -28,13 +28,9 @@ if TYPE_CHECKING:
     from billing.actors import Actor
 
 PAGE_LIFETIME = timedelta(minutes=60)
+LEAST_TO_OPEN, LEAST_TO_PAY = timedelta(minutes=31), timedelta(minutes=5)
 MOST_ROUNDS = 4  # clearing older pages out of the way, one a round
 LONGEST_NONCE = 100
-
-CANCELLED = "cancelled"
-TAKEN_OVER = "taken_over"
-REPLACED = "replaced"
-RELEASED = "released"
 
 
 class Planned(NamedTuple):
@@ -118,7 +114,7 @@ def start_checkout(*, customer_id: int, planned: Sequence[Planned], nonce: str, 
             with transaction():
                 attempt = _decide(customer_id, planned, nonce, payer, at)
         except _InTheWay as older:
-            _close(older.attempt, why=REPLACED, by=payer, at=at)
+            close(older.attempt, why=REPLACED, by=payer, at=at)
         except IntegrityError:  # the same form for other invoices, at the same instant: look again
             continue
         else:
@@ -141,7 +137,7 @@ def take_over(
     if theirs is None or not invoice_ids & set(plan_of(theirs)):
         raise Missing("We cannot find that payment.")
     if theirs.payer != payer.key:
-        _close(theirs, why=TAKEN_OVER, by=payer, at=at)
+        close(theirs, why=TAKEN_OVER, by=payer, at=at)
     return start_checkout(customer_id=customer_id, planned=planned, nonce=nonce, payer=payer, at=at)
 
 
@@ -149,7 +145,7 @@ def cancel(attempt: Attempt, *, by: Actor, at: datetime) -> Attempt:
     """The payer changed their mind: close the page. An attempt that is paid comes back as it is. Raises Missing."""
     if attempt.payer != by.key:
         raise Missing("We cannot find that payment.")
-    return _close(attempt, why=CANCELLED, by=by, at=at)
+    return close(attempt, why=CANCELLED, by=by, at=at)
 
 
 def release(invoice_id: int, *, by: Actor, at: datetime) -> list[Attempt]:
@@ -158,7 +154,7 @@ def release(invoice_id: int, *, by: Actor, at: datetime) -> list[Attempt]:
     Money that is on its way, or was paid meanwhile, cannot be called back; the void refuses it then.
     """
     for attempt in unfinished(invoice_id):
-        _close(attempt, why=RELEASED, by=by, at=at)
+        close(attempt, why=RELEASED, by=by, at=at)
     return unfinished(invoice_id)
 
 
@@ -179,7 +175,7 @@ def _decide(customer_id: int, planned: Sequence[Planned], nonce: str, payer: Act
             raise _InTheWay(attempt)
         if attempt.payer != payer.key:
             raise BeingPaid(attempt)
-        if plan_of(attempt) == dict(planned):
+        if plan_of(attempt) == dict(planned) and _has_time_left(attempt, at):
             return attempt
         raise _InTheWay(attempt)
     fresh_nonce = nonce if twin is None else f"{nonce}~{secrets.token_hex(4)}"
@@ -209,6 +205,12 @@ def _payable(customer_id: int, planned: Sequence[Planned]) -> list[Invoice]:
     return found
 
 
+def _has_time_left(attempt: Attempt, at: datetime) -> bool:
+    """Whether its page can still be opened (the provider wants half an hour for that), or filled in without hurry."""
+    least = LEAST_TO_OPEN if attempt.status == "created" else LEAST_TO_PAY
+    return attempt.expires_at - at >= least
+
+
 def _unfinished_on(found: list[Invoice]) -> list[Attempt]:
     by_id = {attempt.id: attempt for invoice in found for attempt in unfinished(invoice.id)}
     return sorted(by_id.values(), key=lambda attempt: (attempt.status != "processing", attempt.created_at))
@@ -234,31 +236,3 @@ def _record(
         [{"attempt": attempt.id, "invoice": plan.invoice_id, "minor": plan.minor} for plan in planned]
     ).execute()
     return attempt
-
-
-def _close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
-    """Make sure that nobody can pay in this page any more, or learn that somebody did.
-
-    The provider decides: a page it will not close is complete or over, so the truth is fetched, never guessed.
-    """
-    try:
-        attempt = open_page(attempt, at=at)  # a call without an answer may have made a page: the same call tells
-    except gateway.Declined:
-        return reread(attempt)
-    if attempt.status != "open":
-        return attempt
-    assert attempt.session_id, "an open attempt has its page"
-    try:
-        gateway.current().expire(attempt.session_id)
-    except gateway.NotOpen:
-        sync_session(attempt.session_id, at=at)
-        return reread(attempt)
-    with transaction():
-        moved = (
-            Attempt.update(status="expired" if why == CANCELLED else "superseded", failure=why, checked_at=at)
-            .where((Attempt.id == attempt.id) & Attempt.status.in_(["created", "open", "expired"]))
-            .execute()
-        )
-        if moved:
-            audit.record("payment.closed", f"attempt:{attempt.id}", by=by, at=at, facts={"why": why})
-    return reread(attempt)

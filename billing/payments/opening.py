@@ -94,7 +94,7 @@ def _request(attempt: Attempt, customer_ref: str | None) -> gateway.CheckoutRequ
         lines=lines,
         description=", ".join(numbers),
         expires_at=attempt.expires_at,
-        return_path=f"/payments/{attempt.id}",
+        return_path=f"/payments/{attempt.id}?returned=1",
         back_path=f"/invoices/{numbers[0]}" if len(numbers) == 1 else "/invoices",
     )
 

@@ -161,18 +161,21 @@ def invoice_numbers(attempt: Attempt) -> tuple[str, ...]:
     return tuple(str(row.number) for row in rows)
 
 
-def outcome(attempt: Attempt, *, at: datetime) -> Outcome:
-    """What to tell the payer now. A page that was not asked about just now is being checked, never "unpaid"."""
+def outcome(attempt: Attempt, *, at: datetime, returned: bool = False) -> Outcome:
+    """What to tell the payer now. A page that was not asked about just now is being checked, never "unpaid".
+
+    `returned`: the provider sent the payer back as done, so an open page means that the news is still on its way.
+    """
     payment: Payment | None = Payment.get_or_none(Payment.attempt == attempt.id)
     return Outcome(
         attempt=attempt,
-        state=_state(attempt, payment, at),
+        state=_state(attempt, payment, at, returned=returned),
         numbers=invoice_numbers(attempt),
         receipt=None if payment is None else receipt(payment.id),
     )
 
 
-def _state(attempt: Attempt, payment: Payment | None, at: datetime) -> OutcomeState:
+def _state(attempt: Attempt, payment: Payment | None, at: datetime, *, returned: bool) -> OutcomeState:
     if payment is not None or attempt.status == "succeeded":
         return "received"
     if attempt.status == "processing":
@@ -180,7 +183,7 @@ def _state(attempt: Attempt, payment: Payment | None, at: datetime) -> OutcomeSt
     if attempt.status in {"failed", "expired", "superseded"}:
         return "not_completed"
     asked_just_now = attempt.checked_at is not None and at - attempt.checked_at < FRESH
-    return "open" if attempt.status == "open" and asked_just_now else "checking"
+    return "open" if attempt.status == "open" and asked_just_now and not returned else "checking"
 
 
 def receipt(payment_id: int) -> Receipt:

@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing import gateway
+from billing.actors import SYSTEM
 from billing.errors import Refusal
+from billing.payments.closing import PAID_OTHERWISE, close
 from billing.payments.opening import open_page, reread
 from billing.payments.settling import sync_session
-from billing.tables import Attempt
+from billing.tables import Attempt, Invoice, PlannedAllocation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,7 +58,10 @@ def check(attempt: Attempt, *, at: datetime) -> Attempt:
 
 
 def sweep(at: datetime) -> Swept:
-    """Ask about every attempt that is not settled, oldest first. One that fails does not stop the others."""
+    """Ask about every attempt that is not settled, oldest first, and close pages that ask for too much by now.
+
+    One that fails does not stop the others.
+    """
     asked = moved = unanswered = 0
     query = Attempt.select().where(Attempt.status.in_(UNFINISHED)).order_by(Attempt.created_at).limit(MOST_SWEPT)
     for attempt in list(query):
@@ -64,8 +69,21 @@ def sweep(at: datetime) -> Swept:
             continue
         asked += 1
         try:
-            moved += sync(attempt, at=at).status != attempt.status
+            now = sync(attempt, at=at)
+            if now.status == "open" and _asks_too_much(now):
+                now = close(now, why=PAID_OTHERWISE, by=SYSTEM, at=at)
+            moved += now.status != attempt.status
         except Refusal as refusal:
             unanswered += 1
             log.warning("attempt %s: %s", attempt.id, refusal)
     return Swept(asked=asked, moved=moved, unanswered=unanswered)
+
+
+def _asks_too_much(attempt: Attempt) -> bool:
+    """Whether an invoice needs less by now than the page asks for: it was paid, or voided, another way."""
+    return bool(
+        PlannedAllocation.select(PlannedAllocation.id)
+        .join(Invoice)
+        .where((PlannedAllocation.attempt == attempt.id) & (PlannedAllocation.minor > Invoice.balance_minor))
+        .exists()
+    )

@@ -15,6 +15,8 @@ from tests.billing import paying
 from tests.world import AT, line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.billing.paying import Sandbox
     from tests.world import World
 
@@ -31,7 +33,7 @@ def test_paying_opens_the_providers_page_for_exactly_the_balance(world: World, s
     assert session["url"] == attempt.url
     assert (session["amount_total"], session["currency"]) == (116_400, "gbp")
     assert session["client_reference_id"] == attempt.id
-    assert session["success_url"] == f"http://localhost:8000/payments/{attempt.id}"
+    assert session["success_url"] == f"http://localhost:8000/payments/{attempt.id}?returned=1"
     assert session["cancel_url"] == f"http://localhost:8000/invoices/{invoice.number}"
 
 
@@ -233,6 +235,29 @@ def test_voiding_loses_to_a_payment_that_was_made(world: World, sandbox: Sandbox
     assert Invoice.get_by_id(invoice.id).balance_minor == 0
 
 
+@pytest.mark.race
+def test_of_voiding_and_paying_at_once_exactly_one_wins(world: World, sandbox: Sandbox) -> None:
+    winners = set()
+    for number in range(8):
+        invoice = world.issued()
+        chosen = iter(("pay", "void"))
+
+        def act(invoice: Invoice = invoice, chosen: Iterator[str] = chosen, nonce: str = f"n-{number}") -> str:
+            if next(chosen) == "pay":
+                return paying.begin(invoice, world.alice, nonce=nonce).status
+            payments.release(invoice.id, by=world.sam, at=AT)
+            return invoices.void(invoice.id, reason="Ordered twice", by=world.sam, at=AT).status
+
+        outcomes = paying.at_once(2, act)
+        is_void = Invoice.get_by_id(invoice.id).status == "void"
+        is_payable = any(attempt.status == "open" for attempt in payments.unfinished(invoice.id))
+        assert is_void != is_payable, outcomes
+        winners.add("void" if is_void else "pay")
+        assert sum(isinstance(outcome, Refusal) for outcome in outcomes) <= 1, outcomes
+        assert all(isinstance(outcome, Refusal | str) for outcome in outcomes), outcomes
+    print("won:", winners)
+
+
 def test_an_amount_too_small_for_cards_is_said_so(world: World, sandbox: Sandbox) -> None:
     invoice = world.issued(None, line(quantity="1", unit_price="0.20", rate_ppm=0))
     with pytest.raises(gateway.TooSmall) as refusal:
@@ -327,6 +352,28 @@ def test_a_page_whose_time_is_over_makes_room(world: World, sandbox: Sandbox) ->
     second = paying.begin(invoice, world.bob, nonce="b", at=later)
     assert paying.again(first).status == "expired"
     assert second.status == "open"
+
+
+def test_a_page_with_little_time_left_is_replaced(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    first = paying.begin(invoice, world.alice, nonce="a")
+    later = AT + timedelta(minutes=57)
+    sandbox.reset_clock(later)
+    second = paying.begin(invoice, world.alice, nonce="b", at=later)
+    assert second.id != first.id
+    assert (paying.again(first).status, paying.again(first).failure) == ("superseded", "replaced")
+
+
+def test_an_attempt_too_old_to_be_opened_makes_room(world: World, sandbox: Sandbox) -> None:
+    sandbox.control("calls", path="/v1/checkout/sessions", failing=1, failing_status=500)
+    invoice = world.issued()
+    with pytest.raises(gateway.OutcomeUnknown):
+        paying.begin(invoice, world.alice, nonce="a")
+    later = AT + timedelta(minutes=35)
+    sandbox.reset_clock(later)
+    attempt = paying.begin(invoice, world.alice, nonce="a", at=later)
+    assert attempt.status == "open"
+    assert {row.status for row in Attempts.select()} == {"failed", "open"}
 
 
 def test_money_on_its_way_keeps_others_from_paying(world: World, sandbox: Sandbox) -> None:

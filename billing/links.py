@@ -13,8 +13,10 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import audit
-from billing.db import transaction
+from peewee import fn
+
+from billing import audit, outbox
+from billing.db import lock, transaction
 from billing.errors import Missing, Refusal
 from billing.tables import Invoice, Link, LinkRevocation
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from billing.tables import Contact
 
 LIFETIME = timedelta(days=400)
+RENEWED_EVERY = timedelta(hours=1)
 _key: list[bytes] = []
 _base: list[str] = []
 
@@ -33,9 +36,7 @@ class LinkExpired(Refusal):
     """The link is known, but over; a new one can be mailed to the same recipient."""
 
     def __init__(self, link: Link) -> None:
-        super().__init__(
-            "This link has expired. We can send a new one to the email address this invoice was sent to."
-        )
+        super().__init__("This link has expired. We can send a new one to the email address this invoice was sent to.")
         self.link = link
 
 
@@ -63,11 +64,7 @@ def create(invoice: Invoice, *, recipient: str, at: datetime, contact: Contact |
 def token(link_id: str) -> str:
     """The 43 URL-safe characters that open a link."""
     assert _key, "links.use comes first"
-    return (
-        base64.urlsafe_b64encode(hmac.digest(_key[0], f"link:{link_id}".encode(), "sha256"))
-        .rstrip(b"=")
-        .decode()
-    )
+    return base64.urlsafe_b64encode(hmac.digest(_key[0], f"link:{link_id}".encode(), "sha256")).rstrip(b"=").decode()
 
 
 def url(link_id: str) -> str:
@@ -91,9 +88,45 @@ def open_link(text: str, *, at: datetime) -> Link:
 
 
 def still_open(link_id: str, *, at: datetime) -> Link | None:
-    """The link of a scope cookie, while it still opens."""
-    link = Link.get_or_none((Link.id == link_id) & (Link.expires_at > at))
-    return None if link is None or _revoked(link.id) else link
+    """The link of a scope cookie with its invoice, while it still opens; in one statement, since every page asks."""
+    revoked = LinkRevocation.select(LinkRevocation.id).where(LinkRevocation.link == Link.id)
+    link: Link | None = (
+        Link.select(Link, Invoice)
+        .join(Invoice)
+        .where((Link.id == link_id) & (Link.expires_at > at) & ~fn.EXISTS(revoked))
+        .get_or_none()
+    )
+    return link
+
+
+def renew(text: str, *, at: datetime) -> bool:
+    """Mail a fresh link to whom the expired one of this token was mailed; the caller says the same words always.
+
+    Nothing is mailed for a token that is unknown, revoked or still good, to a contact who receives no invoices any
+    more, or a second time within RENEWED_EVERY. Says whether a mail was queued, for tests and logs alone.
+    """
+    old = Link.get_or_none(Link.token_hash == _hash(text[:100]))
+    if old is None or old.expires_at > at or _revoked(old.id):
+        return False
+    if old.contact is not None and not old.contact.receives_invoices:
+        return False
+    key = f"invoice_link:{old.id}:{int(at.timestamp() // RENEWED_EVERY.total_seconds())}"
+    with transaction():
+        lock(Link.select().where(Link.id == old.id)).get()
+        if outbox.is_queued(key):
+            return False
+        fresh = create(old.invoice, recipient=old.recipient, contact=old.contact, at=at)
+        outbox.queue(
+            "invoice_link",
+            to=old.recipient,
+            to_name=old.contact.name if old.contact else "",
+            key=key,
+            context={"invoice_id": old.invoice_id, "link_id": fresh},
+            at=at,
+            customer_id=old.invoice.customer_id,
+            invoice_id=old.invoice_id,
+        )
+    return True
 
 
 def revoke(link: Link, *, by: Actor, at: datetime) -> None:
@@ -101,9 +134,7 @@ def revoke(link: Link, *, by: Actor, at: datetime) -> None:
     with transaction():
         if not _revoked(link.id):
             LinkRevocation.insert(link=link.id, at=at, by=by.key).execute()
-            audit.record(
-                "link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id}
-            )
+            audit.record("link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id})
 
 
 def _revoked(link_id: str) -> bool:

@@ -9,7 +9,9 @@ from billing.invoices.drafting import InvoiceChanged, InvoiceNotDraft, draft, ed
 from billing.invoices.issuing import IssueDateInFuture, NobodyToMail, issue, preview_of_issue
 from billing.invoices.listing import (
     ADMIN_TABS,
+    MOST_COUNTED,
     PORTAL_TABS,
+    CurrencySum,
     InvoicePage,
     InvoiceRow,
     PortalSummary,
@@ -18,13 +20,16 @@ from billing.invoices.listing import (
     portal_page,
     portal_summary,
 )
-from billing.invoices.reading import for_customer, get, lines, record_view, taxes
+from billing.invoices.reading import NOT_FOUND, for_customer, get, lines, record_view, taxes
 from billing.invoices.status import is_overdue, status_of
 from billing.invoices.voiding import InvoiceBeingPaid, InvoiceHasEffect, InvoiceNotIssued, void
 
 __all__ = [
     "ADMIN_TABS",
+    "MOST_COUNTED",
+    "NOT_FOUND",
     "PORTAL_TABS",
+    "CurrencySum",
     "DiscountContent",
     "DraftContent",
     "InvoiceBeingPaid",

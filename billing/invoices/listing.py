@@ -63,14 +63,30 @@ class InvoicePage:
     first: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencySum:
+    """What a customer owes in one currency, in its minor units; overdue and due soon are parts of it."""
+
+    currency: str
+    owed_minor: int
+    owed_count: int
+    oldest_due_on: date | None
+    overdue_minor: int
+    overdue_count: int
+    soon_minor: int
+    soon_count: int
+    soon_due_on: date | None
+    credit_minor: int
+
+
 @dataclass(frozen=True, slots=True)
 class PortalSummary:
-    """What a customer owes in its currency, and how many invoices each tab holds (at most 1,001)."""
+    """What a customer owes, a sum per currency and never added up, the customer's own currency first.
 
-    owed_minor: int
-    overdue_minor: int
-    due_week_minor: int
-    credit_minor: int
+    `counts` says how many invoices each tab holds; at most 1,001.
+    """
+
+    sums: list[CurrencySum]
     counts: dict[str, int]
 
 
@@ -148,35 +164,58 @@ def admin_page(
     return _page(source, where, values, order, after, limit)
 
 
-def portal_summary(customer_id: int, *, currency: str, on: date, week_end: date) -> PortalSummary:
-    """The strip and the tab counts above a customer's list, in one statement on the customer's own indexes."""
-    row = execute(  # the only word put in is a constant limit
-        f"""SELECT
-            COALESCE(SUM(balance_minor), 0),
-            COALESCE(SUM(CASE WHEN due_on < ? THEN balance_minor ELSE 0 END), 0),
-            COALESCE(SUM(CASE WHEN due_on >= ? AND due_on < ? THEN balance_minor ELSE 0 END), 0),
-            COALESCE((SELECT credit_minor FROM customer_balance WHERE customer_id = ? AND currency = ?), 0),
-            COUNT(*),
-            COALESCE(SUM(CASE WHEN due_on < ? THEN 1 ELSE 0 END), 0),
+def portal_summary(customer_id: int, *, currency: str, on: date, soon_until: date) -> PortalSummary:
+    """The strip and the tab counts above a customer's list, in one statement on the customer's own indexes.
+
+    `currency` is the customer's own, which always has its sum. Due soon is from `on` until before `soon_until`.
+    """
+    today, until = on.isoformat(), soon_until.isoformat()
+    found = execute(  # the only word put in is a constant limit
+        f"""SELECT b.currency, COALESCE(b.credit_minor, 0), COALESCE(o.owed, 0), COALESCE(o.owed_count, 0), o.oldest,
+            COALESCE(o.overdue, 0), COALESCE(o.overdue_count, 0),
+            COALESCE(o.soon, 0), COALESCE(o.soon_count, 0), o.soon_due,
             (SELECT COUNT(*) FROM (SELECT 1 FROM invoice WHERE customer_id = ? AND balance_minor = 0
                 AND status = 'issued' LIMIT {MOST_COUNTED + 1}) AS paid),
             (SELECT COUNT(*) FROM (SELECT 1 FROM invoice WHERE customer_id = ? AND position IS NOT NULL
                 LIMIT {MOST_COUNTED + 1}) AS every)
-        FROM invoice WHERE customer_id = ? AND balance_minor > 0""",
-        (
-            on.isoformat(),
-            on.isoformat(),
-            week_end.isoformat(),
-            customer_id,
-            currency,
-            on.isoformat(),
-            customer_id,
-            customer_id,
-            customer_id,
-        ),
-    ).fetchone()
-    owed, overdue, week, credit, open_, late, paid, every = (int(value) for value in row)
-    return PortalSummary(owed, overdue, week, credit, {"open": open_, "overdue": late, "paid": paid, "all": every})
+        FROM (SELECT 1 AS one) AS always
+        LEFT JOIN customer_balance b ON b.customer_id = ?
+        LEFT JOIN (SELECT currency, SUM(balance_minor) AS owed, COUNT(*) AS owed_count, MIN(due_on) AS oldest,
+                SUM(CASE WHEN due_on < ? THEN balance_minor ELSE 0 END) AS overdue,
+                SUM(CASE WHEN due_on < ? THEN 1 ELSE 0 END) AS overdue_count,
+                SUM(CASE WHEN due_on >= ? AND due_on < ? THEN balance_minor ELSE 0 END) AS soon,
+                SUM(CASE WHEN due_on >= ? AND due_on < ? THEN 1 ELSE 0 END) AS soon_count,
+                MIN(CASE WHEN due_on >= ? AND due_on < ? THEN due_on END) AS soon_due
+            FROM invoice WHERE customer_id = ? AND balance_minor > 0 GROUP BY currency) o ON o.currency = b.currency
+        ORDER BY b.currency""",
+        (customer_id, customer_id, customer_id, today, today, *(today, until) * 3, customer_id),
+    ).fetchall()
+    sums = [_sum(row) for row in found if row[0] is not None]
+    if currency not in {sum_.currency for sum_ in sums}:
+        sums.append(_sum((currency, 0, 0, 0, None, 0, 0, 0, 0, None)))
+    sums.sort(key=lambda sum_: sum_.currency != currency)
+    counts = {
+        "open": min(sum(sum_.owed_count for sum_ in sums), MOST_COUNTED + 1),
+        "overdue": min(sum(sum_.overdue_count for sum_ in sums), MOST_COUNTED + 1),
+        "paid": int(found[0][10]),
+        "all": int(found[0][11]),
+    }
+    return PortalSummary(sums, counts)
+
+
+def _sum(row: Sequence[Any]) -> CurrencySum:
+    return CurrencySum(
+        currency=row[0],
+        credit_minor=int(row[1]),
+        owed_minor=int(row[2]),
+        owed_count=int(row[3]),
+        oldest_due_on=_date(row[4]),
+        overdue_minor=int(row[5]),
+        overdue_count=int(row[6]),
+        soon_minor=int(row[7]),
+        soon_count=int(row[8]),
+        soon_due_on=_date(row[9]),
+    )
 
 
 def admin_counts(*, on: date) -> dict[str, int]:

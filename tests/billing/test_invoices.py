@@ -245,8 +245,12 @@ def test_the_summary_adds_up_what_is_owed(world: World) -> None:
     world.overdue()
     world.issued()
     world.issued(world.globex)
-    summary = invoices.portal_summary(world.acme.id, currency="GBP", on=TODAY, week_end=TODAY + timedelta(days=7))
-    assert (summary.owed_minor, summary.overdue_minor, summary.due_week_minor) == (232_800, 116_400, 0)
+    until = TODAY + timedelta(days=7)
+    summary = invoices.portal_summary(world.acme.id, currency="GBP", on=TODAY, soon_until=until)
+    (pounds,) = summary.sums
+    assert (pounds.currency, pounds.owed_minor, pounds.owed_count) == ("GBP", 232_800, 2)
+    assert (pounds.overdue_minor, pounds.overdue_count, pounds.soon_minor, pounds.soon_count) == (116_400, 1, 0, 0)
+    assert (pounds.oldest_due_on, pounds.soon_due_on) == (TODAY - timedelta(days=20), None)
     assert summary.counts == {"open": 2, "overdue": 1, "paid": 0, "all": 2}
     assert invoices.admin_counts(on=TODAY) == {
         "all": 3,

@@ -9,12 +9,14 @@ from flask import render_template, request, url_for
 from admin import admin
 from admin.paper import paper
 from admin.settings import selling
-from billing import customers, invoices, outbox, payments
+from billing import clock, customers, invoices, outbox, payments
 from web import hx
-from web.filters import today
+from web.filters import current_seller, today
 from web.people import person, staff_only
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from flask.typing import ResponseReturnValue
 
     from billing.tables import Invoice
@@ -25,9 +27,9 @@ LONGEST_SEARCH = 100
 
 
 @admin.context_processor
-def rights() -> dict[str, bool]:
-    """Whether the page may offer changes; every change is checked again where it is made."""
-    return {"may_change": person().role == "admin"}
+def said_everywhere() -> dict[str, Any]:
+    """Whether the page may offer changes (each is checked again where it is made), and an instant's day."""
+    return {"may_change": person().role == "admin", "on_day": _on_day}
 
 
 @admin.get("/invoices", endpoint="invoices")
@@ -83,6 +85,10 @@ def _standing(invoice: Invoice) -> dict[str, Any]:
         "applied": payments.for_invoice(invoice.id) if invoice.balance_minor != invoice.total_minor else [],
         "may_void": invoice.status == "issued" and invoice.balance_minor == invoice.total_minor,
     }
+
+
+def _on_day(at: datetime) -> date:
+    return clock.day_of(at, current_seller().time_zone)
 
 
 def _tabs(current: str, q: str) -> list[dict[str, Any]]:

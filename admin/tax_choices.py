@@ -10,10 +10,11 @@ from billing import formatting
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The rates of VAT a seller in these countries charges most (gov.uk/vat-rates). Elsewhere the rate is typed.
-USUAL_RATES = {"GB": (("Standard", 200_000), ("Reduced", 50_000))}
+# The rates of VAT a seller in these countries charges most (gov.uk/vat-rates); elsewhere the rate is typed.
+# The figure comes first in the words, since a narrow field cuts off their end.
+USUAL_RATES = {"GB": (("standard", 200_000), ("reduced", 50_000))}
 WITHOUT_TAX = (
-    ("Z:0", "Zero rate"),
+    ("Z:0", "0% zero rate"),
     ("E:0", "Exempt"),
     ("AE:0", "Reverse charge"),
     ("K:0", "EU supply"),
@@ -31,7 +32,7 @@ def usual(country: str) -> str:
 def choices(country: str, *, chosen: Iterable[str], locale: str) -> list[tuple[str, str]]:
     """Pairs of value and words: usual rates, rates this draft has chosen besides, no tax, another rate."""
     rates = {
-        f"S:{ppm}": f"{words} {formatting.rate(ppm, locale=locale)}" for words, ppm in USUAL_RATES.get(country, ())
+        f"S:{ppm}": f"{formatting.rate(ppm, locale=locale)} {words}" for words, ppm in USUAL_RATES.get(country, ())
     }
     for value in chosen:
         category, _, ppm = value.partition(":")

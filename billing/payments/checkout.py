@@ -208,7 +208,8 @@ def _payable(customer_id: int, planned: Sequence[Planned]) -> list[Invoice]:
 def _has_time_left(attempt: Attempt, at: datetime) -> bool:
     """Whether its page can still be opened (the provider wants half an hour for that), or filled in without hurry."""
     least = LEAST_TO_OPEN if attempt.status == "created" else LEAST_TO_PAY
-    return attempt.expires_at - at >= least
+    left: timedelta = attempt.expires_at - at
+    return left >= least
 
 
 def _unfinished_on(found: list[Invoice]) -> list[Attempt]:

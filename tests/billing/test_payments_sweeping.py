@@ -181,3 +181,17 @@ def test_an_invoice_shows_what_was_paid_on_it(world: World, sandbox: Sandbox) ->
         "Visa ending 4242",
     )
     assert payments.in_flight(invoice.id) is None
+
+
+def test_a_page_that_asks_for_more_than_is_due_by_now_is_closed(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    lost = paying.begin(invoice, world.alice, nonce="a")
+    Attempt.update(status="expired").where(Attempt.id == lost.id).execute()  # as if its closing were lost
+    second = paying.begin(invoice, world.bob, nonce="b")
+    sandbox.pay(paying.page(lost))
+    assert lost.session_id is not None
+    payments.sync_session(lost.session_id, at=AT)
+    assert payments.sweep(LATER).moved == 1
+    assert (paying.again(second).status, paying.again(second).failure) == ("superseded", "paid_otherwise")
+    assert sandbox.objects("checkout.session")[0]["status"] == "expired"
+    assert Payment.select().count() == 1

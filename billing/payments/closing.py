@@ -1,0 +1,50 @@
+"""Closing the provider's page of an attempt, so that nobody can pay in it any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing import audit, gateway
+from billing.db import transaction
+from billing.payments.opening import open_page, reread
+from billing.payments.settling import sync_session
+from billing.tables import Attempt
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.actors import Actor
+
+CANCELLED = "cancelled"  # by the payer
+TAKEN_OVER = "taken_over"  # by somebody else of the customer
+REPLACED = "replaced"  # by the payer's own newer page
+RELEASED = "released"  # by staff
+PAID_OTHERWISE = "paid_otherwise"  # the invoice needs less than this page asks for
+
+
+def close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
+    """Close the page, or learn that somebody paid in it. Raises OutcomeUnknown.
+
+    The provider decides: a page it will not close is complete or over, so the truth is fetched, never guessed.
+    """
+    try:
+        attempt = open_page(attempt, at=at)  # a call without an answer may have made a page: the same call tells
+    except gateway.Declined:
+        return reread(attempt)
+    if attempt.status != "open":
+        return attempt
+    assert attempt.session_id, "an open attempt has its page"
+    try:
+        gateway.current().expire(attempt.session_id)
+    except gateway.NotOpen:
+        sync_session(attempt.session_id, at=at)
+        return reread(attempt)
+    with transaction():
+        moved = (
+            Attempt.update(status="expired" if why == CANCELLED else "superseded", failure=why, checked_at=at)
+            .where((Attempt.id == attempt.id) & Attempt.status.in_(["created", "open", "expired"]))
+            .execute()
+        )
+        if moved:
+            audit.record("payment.closed", f"attempt:{attempt.id}", by=by, at=at, facts={"why": why})
+    return reread(attempt)

@@ -15,7 +15,9 @@ from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException
 
 from billing.audit import request_id
+from billing.documents import DocumentNotReady
 from billing.errors import Conflict, Missing, Refusal
+from billing.gateway import OutcomeUnknown
 from web import forms, hx
 from web.security import CSRFError
 
@@ -27,6 +29,7 @@ STALE = "This page was open for a long time. Reload it and try again."
 UNSURE = "We could not confirm this. Try again: you will not be charged twice."
 LOOK_ONLY = "You can look at this, but your role does not allow changes. Ask an admin."
 TOO_OFTEN = "Too many requests from your network. Wait a minute and try again."
+TRY_LATER = (DocumentNotReady, OutcomeUnknown)
 PAGES = frozenset({400, 403, 404, 405, 409, 413, 422, 429, 500, 503})
 
 log = logging.getLogger("remit.errors")
@@ -47,6 +50,8 @@ def on_refusal(refusal: Refusal) -> Response:
     form = forms.refused(refusal)
     if form is not None:
         return form
+    if isinstance(refusal, TRY_LATER):
+        return later(refusal.message)
     status = 404 if isinstance(refusal, Missing) else 409 if isinstance(refusal, Conflict) else 422
     return answer(status, words=refusal.message)
 
@@ -71,15 +76,20 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
 def on_database_trouble(error: Exception) -> Response:
     """Locked, full, gone or out of connections: nothing was saved, and a later try may work (RELIABILITY 6.8)."""
     log.error("database trouble", exc_info=error)  # with every cause: the last message alone can mislead (F10)
-    response = answer(503, words=UNSURE if request.method == "POST" else "")
-    response.headers["Retry-After"] = RETRY_AFTER_SECONDS
-    return response
+    return later(UNSURE if request.method == "POST" else "")
 
 
 def on_defect(error: Exception) -> Response:
     """A defect of ours. The reference finds it in the log."""
     log.error("defect", exc_info=getattr(error, "original_exception", None) or error)
     return answer(500, words="")
+
+
+def later(words: str) -> Response:
+    """503: the same request may well be answered in a moment."""
+    response = answer(503, words=words)
+    response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
 
 
 def answer(status: int, *, words: str) -> Response:

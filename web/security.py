@@ -29,6 +29,7 @@ MEBIBYTE = 1024 * 1024
 LONGEST_QUERY = 8_192
 LONGEST_REPORT = 16_384
 KEPT_REPORTS = 100
+REPORTED = ("document-uri", "effective-directive", "blocked-uri", "source-file")
 YEAR_SECONDS = 365 * 24 * 3600
 SESSION_COOKIE = "remit"
 
@@ -137,14 +138,8 @@ def csp_report() -> tuple[str, int]:
         abort(413)
     document = request.get_json(force=True, silent=True)
     report = document.get("csp-report") if isinstance(document, dict) else None
-    facts = (
-        {
-            key: str(report.get(key, ""))[:200]
-            for key in ("document-uri", "effective-directive", "blocked-uri", "source-file")
-        }
-        if isinstance(report, dict)
-        else {}
-    )
-    current_app.extensions["remit.csp_reports"].append(facts)
-    log.warning("csp report", extra={"facts": facts})
+    if isinstance(report, dict):
+        facts = {name: str(report.get(name, ""))[:200] for name in REPORTED}
+        current_app.extensions["remit.csp_reports"].append(facts)
+        log.warning("csp report", extra={"facts": facts})
     return "", 204

@@ -145,6 +145,7 @@ class Running:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    ports: list[int] = field(default_factory=list)
 
     @property
     def pid(self) -> int:
@@ -198,7 +199,7 @@ def environment(
 ) -> dict[str, str]:
     """What a process of ours is told: this database, this folder, this mail server, and perhaps this moment."""
     given = {
-        "REMIT_ENV": "test",
+        "REMIT_ENV": "development",
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
         "PUBLIC_BASE_URL": base_url,

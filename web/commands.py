@@ -36,7 +36,8 @@ exports = AppGroup("export", help="What others read.")
 
 def register(app: Flask, settings: Settings) -> None:
     """Add the commands to an application, and let what they and its pages queue wake the worker."""
-    worker.wake_on_commit(settings)
+    if settings.environment != "test":  # tests in this process have no worker to wake
+        worker.wake_on_commit(settings)
     for command in (migrate, seed, people, deliver_mail, render_documents, reconcile, check, audits, exports):
         app.cli.add_command(command)
     for command in (backup, restore):
@@ -129,7 +130,9 @@ def reconcile() -> None:
             swept = payments.sweep(clock.now())
         except Refusal as refusal:
             _refuse(refusal.message)
-    click.echo(str(swept))
+    click.echo(f"{swept.asked} asked, {swept.moved} moved, {swept.unanswered} unanswered.")
+    if swept.unanswered:
+        sys.exit(1)
 
 
 @click.command()

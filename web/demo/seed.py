@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from billing import allocations as applying
-from billing import clock, customers, gateway, invoices, ledger, payments, seller, users
+from billing import clock, customers, gateway, invoices, ledger, passwords, payments, seller, users
 from billing.actors import SYSTEM, Actor
 from billing.db import transaction
 from billing.tables import Invoice, Link, Mail, Payment, Rendering
@@ -50,6 +50,7 @@ def plant(
     """Fill the empty database of this process, and tell how far it is."""
     now = clock.now()
     logging.getLogger("billing").setLevel(logging.ERROR)  # what is kept as credit is part of the story here
+    passwords.use_cheap_hashes()  # a first sign-in makes a careful one
     remembered = Remembered()
     gateway.use(remembered)
     try:

@@ -12,7 +12,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from billing import audit, clock, db, migrations, payments, users
+from billing import audit, clock, db, gateway, migrations, stripe_events, stripe_gateway, users
 from billing import check as books
 from billing.actors import SYSTEM
 from billing.errors import Refusal
@@ -124,14 +124,15 @@ def render_documents() -> None:
 @with_appcontext
 def reconcile() -> None:
     """Ask the card provider about everything unsettled. Fails where it cannot be asked."""
-    worker.use_patient_gateway(_settings())
+    gateway.use(stripe_gateway.from_settings(_settings(), patient=True))
     with db.connection():
         try:
-            swept = payments.sweep(clock.now())
+            caught, swept = stripe_events.reconcile(clock.now())
         except Refusal as refusal:
             _refuse(refusal.message)
-    click.echo(f"{swept.asked} asked, {swept.moved} moved, {swept.unanswered} unanswered.")
-    if swept.unanswered:
+    click.echo(f"Events: {caught.missed} missed, {caught.retried} tried again, {caught.failed} failed.")
+    click.echo(f"Payments: {swept.asked} asked, {swept.moved} moved, {swept.unanswered} unanswered.")
+    if caught.failed or swept.unanswered:
         sys.exit(1)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from huey import RedisHuey, SqliteHuey, crontab
 from huey.serializer import SignedSerializer
 
-from billing import clock, db, documents, gateway, outbox, payments, startup, stripe_gateway
+from billing import clock, db, documents, outbox, startup, stripe_events
 from billing.rendering import Renderer, invoice_html
 from billing.settings import Settings, SettingsRefused
 from billing.tables import Rendering
@@ -81,11 +81,6 @@ def _documents_due() -> bool:
     return bool(Rendering.select(Rendering.id).where(free & (Rendering.due_at <= at)).exists())
 
 
-def use_patient_gateway(settings: Settings) -> None:
-    """Outside web requests there is time: Stripe is asked three times, and waited for."""
-    gateway.use(stripe_gateway.from_settings(settings, patient=True))
-
-
 class Work:
     """What the worker does; each part looks for what is due and does all of it."""
 
@@ -109,7 +104,8 @@ class Work:
     def _sweep_payments(self) -> None:
         if self.settings.stripe_secret_key:
             with db.connection():
-                log.info("payments: %s", payments.sweep(clock.now()))
+                caught, swept = stripe_events.reconcile(clock.now())
+                log.info("payments: %s, %s", caught, swept)
 
 
 def queue_of(settings: Settings) -> Any:  # noqa: ANN401 - huey has no types
@@ -192,8 +188,7 @@ def main() -> int:
     if reasons:
         log.error("the worker does not start: %s", " ".join(reasons))
         return 2
-    startup.start(settings)
-    use_patient_gateway(settings)
+    startup.start(settings, patient=True)
     run(settings)
     return 0
 

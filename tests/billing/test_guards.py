@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Z = "'2026-11-22T10:00:00.000000Z'"
 
 REFUSED = {
-    # An issued document never changes (I5)
+    # Invariant I5, An issued document never changes
     "change an issued total": "UPDATE invoice SET total_minor = 1, net_minor = 1, lines_minor = 1, tax_minor = 0",
     "change an issued number": "UPDATE invoice SET number = 'X' WHERE id = 1",
     "change an issued due date": "UPDATE invoice SET due_on = '2027-01-01' WHERE id = 1",
@@ -35,7 +35,7 @@ REFUSED = {
     "delete an issued line": "DELETE FROM invoice_line WHERE invoice_id = 1",
     "change an issued tax": "UPDATE invoice_tax SET reason = 'none' WHERE invoice_id = 1",
     "delete an issued tax": "DELETE FROM invoice_tax WHERE invoice_id = 1",
-    # States and balances (I3, I11)
+    # Invariant I3, I11, States and balances
     "turn an issued invoice into a draft": "UPDATE invoice SET status = 'draft' WHERE id = 1",
     "invent a status": "UPDATE invoice SET status = 'paid' WHERE id = 1",
     "void without reversing": "UPDATE invoice SET status = 'void', voided_at = issued_at, void_reason = 'x' WHERE id = 1",
@@ -49,7 +49,7 @@ REFUSED = {
         " void_reason) VALUES (1, 'issued', 'INV-2026-0077', 'INV-2026', 77, 77, 'GBP', '2026-11-22', '2026-11-22',"
         f" 0, '', '', '', '', 0, 'per_tax_group', 0, 0, 0, 0, 0, 0, '', '{{}}', 1, {Z}, {Z}, '')"
     ),
-    # Numbers (I6)
+    # Invariant I6, Numbers
     "skip a number": "UPDATE counter SET value = value + 2",
     "give a number back": "UPDATE counter SET value = value - 1",
     "delete a counter": "DELETE FROM counter",
@@ -57,7 +57,7 @@ REFUSED = {
         "UPDATE invoice SET status = 'issued', number = 'INV-2026-0099', series = 'INV-2026', series_number = 99,"
         f" position = 99, issue_on = '2026-11-22', due_on = '2026-11-22', issued_at = {Z}, frozen = '{{}}' WHERE id = 3"
     ),
-    # The ledger (I1)
+    # Invariant I1, The ledger
     "change a transfer": "UPDATE transfer SET minor = 1",
     "delete a transfer": "DELETE FROM transfer",
     "change a posting": "UPDATE posting SET kind = 'x'",
@@ -83,7 +83,7 @@ REFUSED = {
         "INSERT INTO transfer (posting_id, debit, credit, minor, currency, customer_id, invoice_id, effective_on, posted_at)"
         f" VALUES (1, 'customer_credit', 'receivable', 99999999, 'GBP', 1, 1, '2026-11-22', {Z})"
     ),
-    # Payments (I4, I7)
+    # Invariant I4, I7, Payments
     "change what came": "UPDATE payment SET minor = minor + 1",
     "delete a payment": "DELETE FROM payment",
     "apply more than came": (
@@ -98,7 +98,7 @@ REFUSED = {
     "raise an attempt": "UPDATE attempt SET minor = minor + 1",
     "forget that an attempt succeeded": "UPDATE attempt SET status = 'failed'",
     "change a plan": "UPDATE planned_allocation SET minor = 1",
-    # Audit and history (I12)
+    # Invariant I12, Audit and history
     "change the audit": "UPDATE audit_row SET actor = 'nobody'",
     "delete the audit": "DELETE FROM audit_row",
     "add to the audit out of turn": (

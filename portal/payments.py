@@ -32,7 +32,7 @@ ASK_FOR_SECONDS = 120
 RETRY_AFTER_SECONDS = "5"
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MINOR = re.compile(r"[0-9]{1,16}")
-_SECONDS = re.compile(r"[0-9]{1,12}")
+_SECONDS = re.compile(r"[0-9]{1,10}")
 
 # Why a payment did not come about: the heading and the words. Nothing was charged in any of these.
 NOT_COMPLETED = {

@@ -173,6 +173,14 @@ def test_a_waiting_page_hears_nothing_until_there_is_news_and_gives_up_after_two
     assert "Check now" in tired.text
 
 
+@pytest.mark.parametrize("began", ["", "soon", "-1", "9999999999", "99999999999999999999", "٣"])
+def test_a_made_up_beginning_harms_nobody(world: World, sandbox: Sandbox, sign_in_as: SignIn, began: str) -> None:
+    browser = sign_in_as(world.alice)
+    press_pay(browser, world.issued())
+    reply = browser.post(f"/payments/{Attempt.get().id}/check", data={"began": began}, hx=True)
+    assert reply.status_code in {200, 204}
+
+
 def test_a_waiting_page_is_told_the_news_once(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
     browser = sign_in_as(world.alice)
     sandbox.pay(press_pay(browser, world.issued()).headers["Location"])

@@ -25,6 +25,7 @@ NARROW_NO_BREAK_SPACE = "\u202f"
 PPM_PER_PERCENT = 10_000
 RELATIVE_DAYS = 30
 CACHED_STYLES = 1024
+CACHED_DAYS = 4096  # a list names the same days again and again, and Babel takes its time for each
 
 # The sign a currency's own country writes: used where the ISO code stands beside it, and read when typed.
 NARROW_SYMBOLS = {
@@ -104,6 +105,7 @@ def rate(ppm: int, *, locale: str = DEFAULT_LOCALE) -> str:
     return f"{sign}{prefix}{text}{suffix}"
 
 
+@lru_cache(maxsize=CACHED_DAYS)
 def day(on: date, style: DayStyle = "medium", *, locale: str = DEFAULT_LOCALE) -> str:
     """A calendar day: 16 Nov, 16 Nov 2026, 16 November 2026, or Monday 16 November 2026."""
     return _tidy(babel_dates.format_date(on, _day_pattern(style, locale), locale=_locale(locale)))

@@ -69,6 +69,7 @@ def register(app: Flask, *, development: bool) -> None:
     def asset_url(name: str) -> str:
         return PREFIX + assets[name].address
 
+    @cache
     def icon(name: str, label: str | None = None) -> Markup:
         assert name in icons, f"static/icons/{name}.svg is missing"
         named = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')

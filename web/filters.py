@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import g, request
 
-from billing import clock, formatting, seller
+from billing import clock, formatting, seller, sessions
 from billing.tables import Seller
 from web import people, submissions
 from web.preferences import THEME_COOKIE, THEMES
@@ -79,11 +79,11 @@ def speak(locale: str) -> None:
 
 def locale() -> str:
     """The locale of the page's document, else the reader's: the customer's at the portal, the seller's elsewhere."""
-    spoken: str | None = g.get("remit_locale")
-    if spoken:
-        return spoken
-    customer = people.person().customer if people.face() == "portal" else None
-    return customer.locale if customer else current_seller().locale
+    if "remit_locale" not in g:
+        customer = people.person().customer if people.face() == "portal" else None
+        speak(customer.locale if customer else current_seller().locale)
+    spoken: str = g.remit_locale
+    return spoken
 
 
 def money(minor: int, currency: str, *, code: bool = False) -> str:
@@ -140,6 +140,7 @@ def about_the_person() -> dict[str, Any]:
         said |= {"staff_name": person.user.name, "staff_role": ROLES.get(person.role or "", "")}
     if person.kind == "customer":
         said["customer_name"] = person.customer.name if person.customer else ""
+        said["may_switch"] = person.session is not None and sessions.may_switch(person.session)
     return said | {"guest": person.kind == "guest"}
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from peewee import JOIN
 
 from billing.allocations import APPLIED
+from billing.db import execute
 from billing.errors import Missing
 from billing.tables import Allocation, Attempt, Invoice, Payment, PlannedAllocation
+from billing.tables.base import Instant
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_instant = Instant().python_value
 
 UNFINISHED = ("created", "open", "processing")
 FRESH = timedelta(seconds=15)  # how long "you have not paid yet" is believed after asking the provider
@@ -102,23 +106,22 @@ def in_flight(invoice_id: int) -> Attempt | None:
 
 def for_invoice(invoice_id: int) -> list[AppliedPayment]:
     """What was applied to an invoice, oldest first."""
-    rows = (
-        Allocation.select(Allocation, Payment, Attempt.payer)
-        .join(Payment)
-        .join(Attempt, JOIN.LEFT_OUTER, on=Payment.attempt, attr="decided")
-        .where(Allocation.invoice == invoice_id)
-        .order_by(Allocation.id)
-    )
+    rows = execute(
+        """SELECT p.reference, a.minor, p.currency, p.method, p.received_at, COALESCE(t.payer, '')
+        FROM allocation a JOIN payment p ON p.id = a.payment_id LEFT JOIN attempt t ON t.id = p.attempt_id
+        WHERE a.invoice_id = ? ORDER BY a.id""",
+        (invoice_id,),
+    ).fetchall()
     return [
         AppliedPayment(
-            reference=row.payment.reference,
-            minor=row.minor,
-            currency=row.payment.currency,
-            method=row.payment.method,
-            received_at=row.payment.received_at,
-            payer=decided.payer if (decided := getattr(row.payment, "decided", None)) else "",
+            reference=reference,
+            minor=minor,
+            currency=currency,
+            method=method,
+            received_at=cast("datetime", _instant(received_at)),
+            payer=payer,
         )
-        for row in rows
+        for reference, minor, currency, method, received_at, payer in rows
     ]
 
 

@@ -268,6 +268,15 @@ class TestPage:
         assert "The button takes you back to that page." in text
         assert "take_over" not in text
 
+    def test_a_declined_card_is_told_to_whose_it_was(
+        self, alice: Client, sign_in_as: Callable[[Actor], Client], world: World
+    ) -> None:
+        invoice = world.issued()
+        attempted(invoice, by=world.bob, failure="card_declined")
+        declined = "Your card was declined. You have not been charged."
+        assert declined in sign_in_as(world.bob).get(f"/invoices/{invoice.number}").text
+        assert declined not in alice.get(f"/invoices/{invoice.number}").text
+
     def test_a_payment_page_that_is_over_hinders_nobody(self, alice: Client, world: World, now: Any) -> None:
         invoice = world.issued()
         attempted(invoice, by=world.bob)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import request, url_for
 
 from admin import admin
-from billing import clock, sign_in, users
+from billing import clock, emails, sign_in
 from web import forms, hx
 from web import sign_in as browser
 from web.limits import coarse
@@ -30,7 +30,7 @@ def ask_password() -> ResponseReturnValue:
         return hx.go(onward())
     if request.method == "GET":
         return forms.show(*FORM, email="", onward=onward())
-    email = users.plain_email(request.form.get("email", ""))
+    email = emails.plain(request.form.get("email", ""))
     forms.shown_again(*FORM, email=email, onward=onward())
     password = request.form.get("password", "")
     user = sign_in.with_password(email, password, "admin", address=network_address(), at=clock.now())

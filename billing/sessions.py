@@ -20,6 +20,8 @@ from billing.tables import Customer, Membership, Session, User
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from peewee import ModelSelect
+
 Face = Literal["portal", "admin"]
 
 TOKEN_BYTES = 32
@@ -50,14 +52,14 @@ def start(user: User, face: Face, *, at: datetime, customer_id: int | None = Non
 
 
 def find(token: str, face: Face, *, at: datetime) -> Session | None:
-    """The live session of a token with its `user`, and what `acting_for` tells, in one statement.
+    """The live session of a token with its `user`, and what `acting_for` and `may_switch` tell, in one statement.
 
     What changed since sign-in counts at once: a disabled user, a changed role, an ended membership.
     """
     if not token or len(token) > LONGEST_TOKEN:
         return None
     query = (
-        Session.select(Session, User, Customer)
+        Session.select(Session, User, Customer, _memberships().alias("memberships"))
         .join_from(Session, User)
         .join_from(Session, Customer, JOIN.LEFT_OUTER, on=_is_member(), attr="acting_for")
         .where(
@@ -78,6 +80,11 @@ def acting_for(session: Session) -> Customer | None:
     """The customer a found session acts for; None before one is chosen, or where the membership ended."""
     customer: Customer | None = getattr(session, "acting_for", None)
     return customer
+
+
+def may_switch(session: Session) -> bool:
+    """Whether the person of a found session belongs to several customers."""
+    return int(getattr(session, "memberships", 0)) > 1
 
 
 def touch(session: Session, *, at: datetime) -> None:
@@ -115,6 +122,10 @@ def forget_old(*, at: datetime) -> int:
     with transaction():
         removed = Session.delete().where(Session.expires_at < at - KEPT_ROWS).execute()
     return int(removed)
+
+
+def _memberships() -> ModelSelect[Membership]:
+    return Membership.select(fn.COUNT(Membership.id)).where(Membership.user == Session.user)
 
 
 def _is_member() -> Expression:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import outbox, passwords, users
-from billing.db import execute, is_sqlite, transaction
+from billing import emails, outbox, passwords, users
+from billing.db import after_commit, execute, is_sqlite, transaction
 from billing.errors import Refusal
 from billing.tables import SignInCode, Try, User
 
@@ -74,56 +74,44 @@ class WrongPassword(Refusal):
 def ask_code(email: str, *, address: str, at: datetime) -> None:
     """Mail a code to a customer's person; for anybody else do nothing that shows. Raises TooManyTries.
 
-    A new code ends the one before it. `address` is the network address that asks.
+    A new code ends the one before it. `address` is the network address that asks. Known or not, it takes one
+    commit and wakes the worker, so that the time it takes tells nothing either.
     """
-    email = users.plain_email(email)
-    if _asked_just_now(email, at):
-        return  # a double click; the code that was mailed is good
-    _count("code_asked", email=email, address=address, at=at)
-    user = users.by_email(email)
-    code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
-    if user is None or user.role is not None or user.disabled_at is not None:
-        return
+    email = emails.plain(email)
     with transaction():
-        code_id = SignInCode.insert(
-            email=email,
-            user=user.id,
-            code_hash=_hash(email, code),
-            created_at=at,
-            expires_at=at + timedelta(minutes=CODE_MINUTES),
-        ).execute()
-        outbox.queue(
-            "sign_in_code",
-            to=email,
-            to_name=user.name,
-            key=f"sign_in_code:{code_id}",
-            context={"code": code, "minutes": CODE_MINUTES, "purpose": "sign_in"},
-            at=at,
-        )
+        if _asked_just_now(email, at):
+            return  # a double click; the code that was mailed is good
+        _count("code_asked", email=email, address=address, at=at)
+        user = users.by_email(email)
+        if user is not None and user.role is None and user.disabled_at is None:
+            _mail_code(user, at)
+        else:
+            for listener in outbox.wake:
+                after_commit(listener)
 
 
 def with_code(email: str, typed: str, *, address: str, at: datetime) -> User:
     """The person whose newest mailed code this is, which is used up. Raises WrongCode, TooManyTries."""
-    email = users.plain_email(email)
-    _count("code_tried", email=email, address=address, at=at)
-    newest: SignInCode | None = (
-        SignInCode.select().where(SignInCode.email == email).order_by(SignInCode.id.desc()).first()
-    )
+    email = emails.plain(email)
     digits = "".join(sign for sign in typed if sign.isascii() and sign.isdigit())
-    expected = newest.code_hash if newest else _hash("", "")
-    right = hmac.compare_digest(_hash(email, digits), expected)
-    if newest is None:
-        raise WrongCode
-    user = _use(newest, right=right, at=at)
+    with transaction():
+        _count("code_tried", email=email, address=address, at=at)
+        newest: SignInCode | None = (
+            SignInCode.select().where(SignInCode.email == email).order_by(SignInCode.id.desc()).first()
+        )
+        expected = newest.code_hash if newest else _hash("", "")
+        right = hmac.compare_digest(_hash(email, digits), expected)
+        user = _use(newest, right=right, at=at) if newest else None
+        if user is not None:
+            _forget("code_tried", email)
     if user is None:
-        raise WrongCode
-    _forget("code_tried", email)
+        raise WrongCode  # after the commit: the try is counted
     return user
 
 
 def with_password(email: str, password: str, face: Face, *, address: str, at: datetime) -> User:
     """The person this email and password belong to, at their face. Raises WrongPassword, TooManyTries."""
-    email = users.plain_email(email)
+    email = emails.plain(email)
     _count("password", email=email, address=address, at=at)
     user = users.by_email(email)
     known = user is not None and user.disabled_at is None and (user.role is not None) == (face == "admin")
@@ -131,6 +119,8 @@ def with_password(email: str, password: str, face: Face, *, address: str, at: da
     if user is None or not right:
         raise WrongPassword
     _forget("password", email)
+    if passwords.is_outdated(user.password_hash or ""):
+        users.renew_hash(user, password)
     return user
 
 
@@ -138,6 +128,25 @@ def forget_old(*, at: datetime) -> int:
     """Remove tries that no limit looks at any more; for the worker."""
     with transaction():
         return int(Try.delete().where(Try.at < at - KEPT_TRIES).execute())
+
+
+def _mail_code(user: User, at: datetime) -> None:
+    code = "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS))
+    code_id = SignInCode.insert(
+        email=user.email,
+        user=user.id,
+        code_hash=_hash(user.email, code),
+        created_at=at,
+        expires_at=at + timedelta(minutes=CODE_MINUTES),
+    ).execute()
+    outbox.queue(
+        "sign_in_code",
+        to=user.email,
+        to_name=user.name,
+        key=f"sign_in_code:{code_id}",
+        context={"code": code, "minutes": CODE_MINUTES, "purpose": "sign_in"},
+        at=at,
+    )
 
 
 def _asked_just_now(email: str, at: datetime) -> bool:
@@ -153,19 +162,18 @@ def _use(code: SignInCode, *, right: bool, at: datetime) -> User | None:
         & (SignInCode.expires_at > at)
         & (SignInCode.tries < CODE_TRIES)
     )
-    with transaction():
-        used = {"used_at": at} if right else {}
-        moved = SignInCode.update(tries=SignInCode.tries + 1, **used).where(live).execute()
-        if moved != 1 or not right:
-            return None
-        user: User | None = User.get_or_none((User.id == code.user_id) & User.disabled_at.is_null())
-        return user if user is not None and user.role is None else None
+    used = {"used_at": at} if right else {}
+    moved = SignInCode.update(tries=SignInCode.tries + 1, **used).where(live).execute()
+    if moved != 1 or not right:
+        return None
+    user: User | None = User.get_or_none((User.id == code.user_id) & User.disabled_at.is_null())
+    return user if user is not None and user.role is None else None
 
 
 def _count(kind: str, *, email: str, address: str, at: datetime) -> None:
     """Count one try under both keys, unless a limit is reached: a refused try does not prolong the wait."""
     with transaction():
-        for part, key in (("address", address), ("email", email[: users.LONGEST_EMAIL])):
+        for part, key in (("address", address), ("email", email[: emails.LONGEST])):
             _alone(f"{kind}.{part}:{key}")
             wait = _wait(f"{kind}.{part}", key, at)
             if wait is not None:

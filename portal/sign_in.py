@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request, session, url_for
 
-from billing import clock, sessions, sign_in, users
+from billing import clock, emails, sessions, sign_in, users
 from portal import portal
 from web import forms, guest, hx
 from web import sign_in as browser
@@ -37,7 +37,7 @@ def ask_email() -> ResponseReturnValue:
         return hx.go(onward())
     if request.method == "GET":
         return forms.show(*EMAIL_FORM, email=session.get(EMAIL, ""), onward=onward())
-    email = users.plain_email(request.form.get("email", ""))
+    email = emails.plain(request.form.get("email", ""))
     forms.shown_again(*EMAIL_FORM, email=email, onward=onward())
     sign_in.ask_code(email, address=network_address(), at=clock.now())
     session[EMAIL] = email
@@ -67,7 +67,7 @@ def ask_password() -> ResponseReturnValue:
     """Take email and password, for those who set one."""
     if request.method == "GET":
         return forms.show(*PASSWORD_FORM, email=session.get(EMAIL, ""), onward=onward(), keep=False)
-    email = users.plain_email(request.form.get("email", ""))
+    email = emails.plain(request.form.get("email", ""))
     forms.shown_again(*PASSWORD_FORM, email=email, onward=onward(), keep=_keep())
     password = request.form.get("password", "")
     user = sign_in.with_password(email, password, "portal", address=network_address(), at=clock.now())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import db, passwords, sign_in, users
+from billing import db, outbox, passwords, sign_in, users
 from billing.actors import SYSTEM
 from billing.sign_in import TooManyTries, WrongCode, WrongPassword
 from billing.tables import Mail, SignInCode, Try, User
@@ -289,3 +289,24 @@ def test_an_unknown_email_takes_as_long_as_a_wrong_password(
     known, unknown = cpu(SAM), cpu("stranger@example.com")
     passwords._decoy.cache_clear()
     assert 0.5 < known / unknown < 2, (known, unknown)
+
+
+def test_asking_wakes_the_worker_for_known_and_unknown_alike(
+    world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world
+    woken: list[str] = []
+    for email in (ALICE, "stranger@example.com", SAM):
+        monkeypatch.setattr(outbox, "wake", [lambda email=email: woken.append(email)])
+        ask(email, at)
+    assert woken == [ALICE, "stranger@example.com", SAM]
+
+
+def test_an_old_hash_is_made_anew_at_the_next_sign_in(world: World, at: datetime) -> None:
+    old = passwords.CAREFUL.hash(GOOD)
+    User.update(password_hash=old).where(User.id == world.sam.user_id).execute()
+    assert with_password(SAM, GOOD, at).id == world.sam.user_id
+    renewed = users.get(world.sam.user_id or 0).password_hash
+    assert renewed is not None
+    assert not passwords.is_outdated(renewed)
+    assert with_password(SAM, GOOD, at).id == world.sam.user_id

@@ -12,6 +12,8 @@ from app import create_app
 from billing.settings import SettingsRefused
 from tests.web_fixtures import Client, make_app, settings_of_tests
 from web.limits import SWITCH
+from web.paths import network_address
+from web.people import anybody
 from web.security import content_policy
 
 if TYPE_CHECKING:
@@ -231,3 +233,12 @@ def test_a_flood_from_one_address_is_stopped_with_the_wait(app: Flask, monkeypat
     assert 0 < int(replies[-1].headers["Retry-After"]) <= 60
     assert "Too many requests from your network" in replies[-1].text
     assert browser.get("/login", environ_overrides={"REMOTE_ADDR": "192.0.2.78"}).status_code == 200
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "198.51.100.7"), (2, "192.0.2.66")])
+def test_as_many_proxies_are_believed_as_are_trusted(database: TestDatabase, proxies: int, seen: str) -> None:
+    assert database
+    made = make_app(proxies=proxies)
+    made.add_url_rule("/who", "who", anybody(network_address))
+    reply = made.test_client().get("/who", headers={"X-Forwarded-For": "192.0.2.66, 198.51.100.7"})
+    assert reply.text == seen

@@ -292,3 +292,11 @@ def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client: Clie
     assert (reply.status_code, reply.location) == (303, "/login?next=/invoices/INV-1")
     foreign = client.post("/customer", headers={"Referer": "http://evil.example/invoices/INV-1"})
     assert foreign.location == "/login"
+
+
+def test_only_a_person_of_several_customers_may_change_it(world: World, sign_in_as: Callable[[Actor], Client]) -> None:
+    assert "Change customer" not in sign_in_as(world.gina).get("/invoices").text
+    users.add_membership(users.get(world.alice.user_id or 0), world.globex.id, by=SYSTEM, at=AT)
+    page = sign_in_as(world.alice).get("/invoices").text
+    assert "Change customer" in page
+    assert "Acme" in page  # for whom one acts is shown

@@ -79,8 +79,9 @@ QUERIES = (
      ("SELECT b.number FROM invoice a JOIN invoice b ON b.series = a.series AND b.series_number = a.series_number + 1"
      " WHERE b.issue_on < a.issue_on")),
     ("I7", "Payment {} is not in the ledger once, whole.",
-     ("SELECT p.reference FROM payment p WHERE p.minor <> COALESCE((SELECT SUM(t.minor) FROM transfer t"
-     " WHERE t.payment_id = p.id AND t.debit = 'card_clearing'), 0)")),
+     ("SELECT p.reference FROM payment p LEFT JOIN (SELECT payment_id, SUM(minor) AS came FROM transfer"
+     " WHERE debit = 'card_clearing' GROUP BY payment_id) t ON t.payment_id = p.id"
+     " WHERE p.minor <> COALESCE(t.came, 0)")),
     ("I7", "Attempt {} succeeded without a payment.",
      ("SELECT a.id FROM attempt a WHERE a.status = 'succeeded'"
      " AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.attempt_id = a.id)")),

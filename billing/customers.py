@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peewee import fn
 
-from billing import audit, money
+from billing import audit, emails, money, users
 from billing.db import transaction
 from billing.errors import Conflict, Invalid, Missing
 from billing.tables import Contact, Customer, CustomerBalance, Invoice
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.actors import Actor
-
-EMAIL = re.compile(r"[^@\s<>\"',;:]{1,64}@[^@\s<>\"',;:]+\.[^@\s<>\"',;:.]{2,}")
 
 
 class CustomerChanged(Conflict):
@@ -69,7 +66,8 @@ def get(customer_id: int) -> Customer:
 
 def contacts(customer_id: int) -> list[Contact]:
     """The customer's contacts, in the order they were added."""
-    return list(Contact.select().where(Contact.customer == customer_id).order_by(Contact.id))
+    mine = (Contact.customer == customer_id) & Contact.removed_at.is_null()
+    return list(Contact.select().where(mine).order_by(Contact.id))
 
 
 def recipients(customer_id: int) -> list[Contact]:
@@ -115,7 +113,7 @@ def create(details: CustomerDetails, *, by: Actor, at: datetime) -> Customer:
     _refuse_what_is_wrong(details)
     with transaction():
         customer = Customer.create(created_at=at, **_columns(details))
-        _set_contacts(customer.id, details.contacts)
+        _set_contacts(customer.id, details.contacts, by=by, at=at)
         audit.record("customer.created", f"customer:{customer.id}", by=by, at=at, facts={"name": details.name})
     return customer
 
@@ -134,7 +132,7 @@ def edit(customer_id: int, details: CustomerDetails, *, version: int, by: Actor,
         )
         if moved != 1:
             raise CustomerChanged
-        _set_contacts(customer_id, details.contacts)
+        _set_contacts(customer_id, details.contacts, by=by, at=at)
         audit.record(
             "customer.edited",
             f"customer:{customer_id}",
@@ -165,18 +163,25 @@ def _columns(details: CustomerDetails) -> dict[str, object]:
     }
 
 
-def _set_contacts(customer_id: int, wanted: tuple[ContactDetails, ...]) -> None:
-    """Add and change contacts by email. One who is left out keeps the row (links name it) but gets no more mail."""
-    known = {contact.email: contact for contact in contacts(customer_id)}
+def _set_contacts(customer_id: int, wanted: tuple[ContactDetails, ...], *, by: Actor, at: datetime) -> None:
+    """Add, change and take away contacts by email. A contact may sign in for the customer, and no longer once gone.
+
+    The row of one who is gone stays, since mailed links name it.
+    """
+    known = {contact.email: contact for contact in Contact.select().where(Contact.customer == customer_id)}
     for contact in wanted:
-        values = {"name": contact.name, "receives_invoices": contact.receives_invoices}
-        found = known.pop(contact.email.lower(), None)
+        email = emails.plain(contact.email)
+        values = {"name": contact.name, "receives_invoices": contact.receives_invoices, "removed_at": None}
+        found = known.pop(email, None)
         if found is None:
-            Contact.insert(customer=customer_id, email=contact.email.lower(), **values).execute()
+            Contact.insert(customer=customer_id, email=email, **values).execute()
         else:
-            Contact.update(**values).where(Contact.id == found.id).execute()
-    for left_out in known.values():
-        Contact.update(receives_invoices=False).where(Contact.id == left_out.id).execute()
+            Contact.update(values).where(Contact.id == found.id).execute()
+        users.let_in(email, contact.name, customer_id, by=by, at=at)
+    for gone in known.values():
+        if gone.removed_at is None:
+            Contact.update(receives_invoices=False, removed_at=at).where(Contact.id == gone.id).execute()
+            users.let_out(gone.email, customer_id, by=by, at=at)
 
 
 def _refuse_what_is_wrong(details: CustomerDetails) -> None:
@@ -190,10 +195,10 @@ def _refuse_what_is_wrong(details: CustomerDetails) -> None:
         problems["terms_days"] = "Enter a number of days from 0 to 365"
     seen: set[str] = set()
     for index, contact in enumerate(details.contacts):
-        if not EMAIL.fullmatch(contact.email) or len(contact.email) > 254:
+        if not emails.is_email(contact.email):
             problems[f"contacts-{index}-email"] = "Enter an email address, like name@example.com"
-        elif contact.email.lower() in seen:
+        elif emails.plain(contact.email) in seen:
             problems[f"contacts-{index}-email"] = "This email address is listed twice"
-        seen.add(contact.email.lower())
+        seen.add(emails.plain(contact.email))
     if problems:
         raise Invalid(problems)

@@ -82,7 +82,7 @@ def open_link(text: str, *, at: datetime) -> Link:
     link = Link.get_or_none(Link.token_hash == _hash(text[:100]))
     if link is None or _revoked(link.id):
         raise Missing("This link does not open anything. Check the link in your email.")
-    if link.expires_at <= at:
+    if _is_over(link, text, at):
         raise LinkExpired(link)
     return link
 
@@ -106,7 +106,7 @@ def renew(text: str, *, at: datetime) -> bool:
     more, or a second time within RENEWED_EVERY. Says whether a mail was queued, for tests and logs alone.
     """
     old = Link.get_or_none(Link.token_hash == _hash(text[:100]))
-    if old is None or old.expires_at > at or _revoked(old.id):
+    if old is None or not _is_over(old, text, at) or _revoked(old.id):
         return False
     if old.contact is not None and not old.contact.receives_invoices:
         return False
@@ -135,6 +135,11 @@ def revoke(link: Link, *, by: Actor, at: datetime) -> None:
         if not _revoked(link.id):
             LinkRevocation.insert(link=link.id, at=at, by=by.key).execute()
             audit.record("link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id})
+
+
+def _is_over(link: Link, text: str, at: datetime) -> bool:
+    """Its time is up, or the installation's secret was changed since: both end in a fresh link, mailed on request."""
+    return link.expires_at <= at or not hmac.compare_digest(token(link.id).encode(), text.encode())
 
 
 def _revoked(link_id: str) -> bool:

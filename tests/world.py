@@ -128,7 +128,9 @@ def _customer(name: str, *emails: str) -> Customer:
 
 
 def _person(email: str, name: str, kind: str, *, role: str | None = None, customer: Customer | None = None) -> Actor:
-    user = User.create(email=email, name=name, role=role, created_at=AT)
+    """A person who may sign in; a customer's contacts may already."""
+    user = User.get_or_none(User.email == email) or User.create(email=email, name=name, role=role, created_at=AT)
+    User.update(name=name).where(User.id == user.id).execute()
     if customer:
-        Membership.create(user=user.id, customer=customer.id)
+        assert Membership.select().where((Membership.user == user.id) & (Membership.customer == customer.id)).exists()
     return Actor("staff" if kind == "staff" else "customer", f"user:{user.id}", name, user.id)

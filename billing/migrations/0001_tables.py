@@ -47,6 +47,7 @@ TABLES = [
         name TEXT NOT NULL,
         email TEXT NOT NULL CHECK (email = lower(email) AND length(email) BETWEEN 3 AND 254),
         receives_invoices {bool} NOT NULL,
+        removed_at {instant},
         UNIQUE (customer_id, email)
     )""",
     "CREATE INDEX contact_email ON contact (email)",

@@ -66,6 +66,7 @@ class Contact(Table):
     name = TextField()
     email = TextField()
     receives_invoices = BooleanField(default=True)
+    removed_at = Instant(null=True)
 
 
 class CustomerBalance(Table):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from huey import RedisHuey, SqliteHuey, crontab
 from huey.serializer import SignedSerializer
 
-from billing import clock, db, documents, outbox, startup, stripe_events
+from billing import clock, db, documents, outbox, sessions, sign_in, startup, stripe_events
 from billing.rendering import Renderer, invoice_html
 from billing.settings import Settings, SettingsRefused
 from billing.tables import Rendering
@@ -91,10 +91,12 @@ class Work:
         self.render_documents = Alone(self._render_documents)
         self.deliver_mail = Alone(self._deliver_mail)
         self.sweep_payments = Alone(self._sweep_payments)
+        self.forget_old = Alone(self._forget_old)
+        self.drawn: Callable[[], object] = self.deliver_mail
 
     def _render_documents(self) -> None:
         with db.connection():
-            draw_all(self.renderer, stopping=self.stopping, drawn=self.deliver_mail)
+            draw_all(self.renderer, stopping=self.stopping, drawn=self.drawn)
 
     def _deliver_mail(self) -> None:
         run = mail.deliver_due(self.settings, stopping=self.stopping)
@@ -106,6 +108,11 @@ class Work:
             with db.connection():
                 caught, swept = stripe_events.reconcile(clock.now())
                 log.info("payments: %s, %s", caught, swept)
+
+    def _forget_old(self) -> None:
+        with db.connection():
+            at = clock.now()
+            log.info("forgotten: %d tries, %d sessions", sign_in.forget_old(at=at), sessions.forget_old(at=at))
 
 
 def queue_of(settings: Settings) -> Any:  # noqa: ANN401 - huey has no types
@@ -161,6 +168,7 @@ def _declare(huey: Any, work: Work) -> None:  # noqa: ANN401 - huey has no types
     """Name the tasks, and ask for everything once: rows may have waited while nobody worked."""
     render = huey.task(name="render_documents")(work.render_documents)
     deliver = huey.task(name="deliver_mail")(work.deliver_mail)
+    work.drawn = deliver  # in another thread: a slow mail server does not hold up the drawing
     sweep = huey.task(name="sweep_payments")(work.sweep_payments)
 
     def look() -> None:
@@ -170,6 +178,7 @@ def _declare(huey: Any, work: Work) -> None:  # noqa: ANN401 - huey has no types
     ask = huey.task(name=LOOK)(look)
     huey.periodic_task(crontab(minute="*"), name="every_minute")(look)
     huey.periodic_task(crontab(minute="*/10"), name="every_ten_minutes")(work.sweep_payments)
+    huey.periodic_task(crontab(minute="17"), name="every_hour")(work.forget_old)
     outbox.wake[:] = [ask]
     huey.storage.flush_queue()
     ask()

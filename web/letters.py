@@ -83,7 +83,6 @@ def write(mail: Mail) -> Letter:
     values |= {
         "head": head,
         "locale": locale,
-        "lang": locale.replace("_", "-"),
         "fraud_line": f"We never send new bank details by email. Check them on the invoice page{phone}.",
     }
     subject = one_line(_template(mail.event, "subject.txt").render(values))

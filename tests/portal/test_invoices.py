@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,6 +185,17 @@ class TestPage:
             assert f"£{figure // 100:,}.{figure % 100:02}" in paper
         assert "Renamed" not in text
         assert "Changed Ltd" not in paper
+
+    def test_it_says_why_there_is_no_tax(self, alice: Client, world: World) -> None:
+        reverse = invoices.LineContent(
+            description="Training",
+            quantity=Decimal(1),
+            unit_price=Decimal(500),
+            tax_category="AE",
+            tax_reason="Art. 196",
+        )
+        text = alice.get(f"/invoices/{world.issued(None, reverse).number}").text
+        assert 'VAT reverse charge<span class="sub">Art. 196</span>' in text
 
     def test_it_names_the_bank_details_with_the_reference(self, alice: Client, world: World) -> None:
         text = alice.get(f"/invoices/{world.issued().number}").text
@@ -368,7 +380,7 @@ class TestPage:
         few = cost(client, f"/invoices/{invoice.number}")
         # Who brings a session and a link needs one statement more, to know that the link is not needed.
         assert len(few) <= PAGE_STATEMENTS + (reader == "both")
-        issued_many(world, 5)
+        issued_many(world, 2)
         assert cost(client, f"/invoices/{invoice.number}") == few
 
 

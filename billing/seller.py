@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from billing import audit, money
 from billing.db import transaction
 from billing.errors import Conflict, Invalid, Refusal
+from billing.prepared import Prepared
 from billing.tables import Seller
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ def get() -> Seller:
 
 def find() -> Seller | None:
     """The seller, or None on a fresh installation."""
-    found: Seller | None = Seller.get_or_none(Seller.id == 1)
-    return found
+    return _SELLER.first()
+
+
+_SELLER = Prepared(lambda: Seller.select().where(Seller.id == 1))
 
 
 def save(details: SellerDetails, *, version: int, by: Actor, at: datetime) -> Seller:

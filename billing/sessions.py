@@ -15,6 +15,7 @@ from peewee import JOIN, Expression, fn
 
 from billing.db import transaction
 from billing.errors import Missing
+from billing.prepared import Prepared, Slot
 from billing.tables import Customer, Membership, Session, User
 
 if TYPE_CHECKING:
@@ -58,22 +59,7 @@ def find(token: str, face: Face, *, at: datetime) -> Session | None:
     """
     if not token or len(token) > LONGEST_TOKEN:
         return None
-    query = (
-        Session.select(Session, User, Customer, _memberships().alias("memberships"))
-        .join_from(Session, User)
-        .join_from(Session, Customer, JOIN.LEFT_OUTER, on=_is_member(), attr="acting_for")
-        .where(
-            (Session.token_hash == _hash(token))
-            & (Session.face == face)
-            & Session.ended_at.is_null()
-            & (Session.expires_at > at)
-            & (Session.seen_at > at - IDLE[face])
-            & User.disabled_at.is_null()
-            & (User.role.is_null(face == "portal"))
-        )
-    )
-    found: Session | None = query.first()
-    return found
+    return _LIVE[face].first(token_hash=_hash(token), at=at, seen_after=at - IDLE[face])
 
 
 def acting_for(session: Session) -> Customer | None:
@@ -131,6 +117,29 @@ def _memberships() -> ModelSelect[Membership]:
 def _is_member() -> Expression:
     belongs = (Membership.user == Session.user) & (Membership.customer == Session.customer)
     return (Customer.id == Session.customer) & fn.EXISTS(Membership.select(Membership.id).where(belongs))
+
+
+def _live(face: Face) -> ModelSelect[Session]:
+    return (
+        Session.select(Session, User, Customer, _memberships().alias("memberships"))
+        .join_from(Session, User)
+        .join_from(Session, Customer, JOIN.LEFT_OUTER, on=_is_member(), attr="acting_for")
+        .where(
+            (Session.token_hash == Slot("token_hash").node())
+            & (Session.face == face)
+            & Session.ended_at.is_null()
+            & (Session.expires_at > Slot("at", Session.expires_at).node())
+            & (Session.seen_at > Slot("seen_after", Session.seen_at).node())
+            & User.disabled_at.is_null()
+            & (User.role.is_null(face == "portal"))
+        )
+    )
+
+
+_LIVE: dict[Face, Prepared[Session]] = {
+    "portal": Prepared(lambda: _live("portal")),
+    "admin": Prepared(lambda: _live("admin")),
+}
 
 
 def _hash(token: str) -> str:

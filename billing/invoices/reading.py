@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from billing.db import lock, transaction
 from billing.errors import Missing
 from billing.invoices.activities import add_activity
+from billing.prepared import Prepared, Slot
 from billing.tables import Customer, Invoice, InvoiceLine, InvoiceTax
 
 if TYPE_CHECKING:
@@ -16,12 +17,30 @@ if TYPE_CHECKING:
 
 NOT_FOUND = "We cannot find that invoice."
 
+_WITH_CUSTOMER = Prepared(
+    lambda: Invoice.select(Invoice, Customer).join(Customer).where(Invoice.id == Slot("invoice_id").node())
+)
+_THEIRS = Prepared(
+    lambda: Invoice.select().where(
+        (Invoice.number == Slot("number").node()) & (Invoice.customer == Slot("customer_id").node())
+    )
+)
+_LINES = Prepared(
+    lambda: (
+        InvoiceLine.select()
+        .where((InvoiceLine.invoice == Slot("invoice_id").node()) & (InvoiceLine.position >= Slot("first").node()))
+        .order_by(InvoiceLine.position)
+        .limit(Slot("limit").node())
+    )
+)
+_TAXES = Prepared(
+    lambda: InvoiceTax.select().where(InvoiceTax.invoice == Slot("invoice_id").node()).order_by(InvoiceTax.position)
+)
+
 
 def get(invoice_id: int) -> Invoice:
     """One invoice with its customer, for staff. Raises Missing."""
-    found: Invoice | None = (
-        Invoice.select(Invoice, Customer).join(Customer).where(Invoice.id == invoice_id).get_or_none()
-    )
+    found = _WITH_CUSTOMER.first(invoice_id=invoice_id)
     if found is None:
         raise Missing(NOT_FOUND)
     return found
@@ -29,7 +48,7 @@ def get(invoice_id: int) -> Invoice:
 
 def for_customer(customer_id: int, number: str) -> Invoice:
     """A customer's own issued invoice. A draft, a stranger's and an unknown one are Missing alike (ASVS 8.2.2)."""
-    found: Invoice | None = Invoice.get_or_none((Invoice.number == number) & (Invoice.customer == customer_id))
+    found = _THEIRS.first(number=number, customer_id=customer_id)
     if found is None:
         raise Missing(NOT_FOUND)
     return found
@@ -37,17 +56,12 @@ def for_customer(customer_id: int, number: str) -> Invoice:
 
 def lines(invoice_id: int, *, first: int = 1, limit: int = 10_000) -> list[InvoiceLine]:
     """The lines in order, from position `first`."""
-    return list(
-        InvoiceLine.select()
-        .where((InvoiceLine.invoice == invoice_id) & (InvoiceLine.position >= first))
-        .order_by(InvoiceLine.position)
-        .limit(limit)
-    )
+    return _LINES.rows(invoice_id=invoice_id, first=first, limit=limit)
 
 
 def taxes(invoice_id: int) -> list[InvoiceTax]:
     """The tax groups in their printed order."""
-    return list(InvoiceTax.select().where(InvoiceTax.invoice == invoice_id).order_by(InvoiceTax.position))
+    return _TAXES.rows(invoice_id=invoice_id)
 
 
 def record_view(invoice_id: int, *, by: Actor, at: datetime) -> None:

@@ -66,11 +66,11 @@ NAMES = (
     "Juniper House Care",
 )  # fmt: skip
 ABROAD = (
-    ("Kaffeehaus Lindner", Place("10115 Berlin", "DE", "Germany", "EUR", "en_DE")),
-    ("Atelier Moreau", Place("69002 Lyon", "FR", "France", "EUR", "en_150")),
+    ("Kaffeehaus Lindner", Place("10115 Berlin", "DE", "Germany", "EUR", "en_IE")),
+    ("Atelier Moreau", Place("69002 Lyon", "FR", "France", "EUR", "en_IE")),
     ("Dunmore Foods", Place("Dublin D08 X2Y3", "IE", "Ireland", "EUR", "en_IE")),
-    ("Van Houten & Zoon", Place("3011 AA Rotterdam", "NL", "Netherlands", "EUR", "en_NL")),
-    ("Casa Olmedo", Place("41001 Sevilla", "ES", "Spain", "EUR", "en_150")),
+    ("Van Houten & Zoon", Place("3011 AA Rotterdam", "NL", "Netherlands", "EUR", "en_IE")),
+    ("Casa Olmedo", Place("41001 Sevilla", "ES", "Spain", "EUR", "en_IE")),
     ("Kissa Aoyama", Place("Minato-ku, Tokyo 107-0062", "JP", "Japan", "JPY", "en_GB")),
 )
 TOWNS = (

@@ -55,6 +55,13 @@ def test_the_subject_in_the_review_is_the_subject_of_the_mail(world: World, sam:
     assert subject.replace(str(issued.number), "(its number)") in page
 
 
+def test_the_review_speaks_as_the_document_and_its_mail_will(world: World, sam: Client) -> None:
+    Customer.update(locale="de_DE").where(Customer.id == world.acme.id).execute()
+    page = words(sam.get(f"/admin/invoices/{world.draft().id}/issue"))
+    assert "Issue invoice for 1.164,00 £ and send" in page
+    assert "Due 22. Dezember 2026" in page
+
+
 def test_another_day_may_be_looked_at_before_issuing(world: World, sam: Client) -> None:
     draft = world.draft()
     part = sam.get(f"/admin/invoices/{draft.id}/issue?issue_on=2026-11-20", hx=True)

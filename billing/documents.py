@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=180)
 MOST_TRIES = 5
+KILLED = "Each worker that drew it ended before it could say what came of it."
 
 
 class Draws(Protocol):
@@ -112,7 +113,7 @@ def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: d
 
 def _claim(at: datetime) -> Rendering | None:
     due = (
-        Rendering.select(Rendering.id)
+        Rendering.select(Rendering.id, Rendering.attempts)
         .where(
             Rendering.state.in_(["queued", "drawing"])
             & (Rendering.due_at <= at)
@@ -128,10 +129,13 @@ def _claim(at: datetime) -> Rendering | None:
         found = lock_free(due).first()
         if found is None:
             return None
-        Rendering.update(
-            state="drawing", lease_until=at + LEASE, lease_token=token, attempts=Rendering.attempts + 1
-        ).where(Rendering.id == found.id).execute()
-    claimed: Rendering = Rendering.get(Rendering.lease_token == token)
+        if found.attempts >= MOST_TRIES:
+            Rendering.update(state="failed", lease_token=None, error=KILLED).where(Rendering.id == found.id).execute()
+        else:
+            Rendering.update(
+                state="drawing", lease_until=at + LEASE, lease_token=token, attempts=Rendering.attempts + 1
+            ).where(Rendering.id == found.id).execute()
+    claimed: Rendering | None = Rendering.get_or_none(Rendering.lease_token == token)
     return claimed
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=120)
 MOST_TRIES = 12
 LONGEST_WAIT = timedelta(hours=6)
+KILLED = "Each worker that took it ended before it could say what came of it."
+SECRET = frozenset({"sign_in_code"})  # what these said is forgotten once they left
 NEEDS_PDF = "invoice_issued"  # its mail carries the PDF, so it waits until the PDF is stored
 
 MOST_SHOWN = 200
@@ -95,8 +97,10 @@ def claim_due(at: datetime, *, limit: int = 20) -> list[Mail]:
         ids = [mail.id for mail in lock_free(_due(at).order_by(Mail.due_at, Mail.id).limit(limit))]
         if not ids:
             return []
+        mine = Mail.id.in_(ids)
+        Mail.update(state="dead", lease_token=None, error=KILLED).where(mine & (Mail.attempts >= MOST_TRIES)).execute()
         Mail.update(state="sending", lease_until=at + LEASE, lease_token=token, attempts=Mail.attempts + 1).where(
-            Mail.id.in_(ids)
+            mine & (Mail.state != "dead")
         ).execute()
     return list(Mail.select().where(Mail.lease_token == token).order_by(Mail.id))
 
@@ -105,6 +109,8 @@ def accepted(mail: Mail, at: datetime) -> bool:
     """The server took it. False where the lease was lost meanwhile. The invoice it carried counts as sent."""
     with transaction():
         finished = _finish(mail, state="accepted", accepted_at=at, error="")
+        if finished and mail.event in SECRET:
+            Mail.update(context={}).where(Mail.id == mail.id).execute()
         if finished and mail.event == NEEDS_PDF:
             Invoice.update(sent_at=at).where((Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()).execute()
     return finished

@@ -129,7 +129,8 @@ GUARDS = [
     # Mail: what was accepted was accepted.
     Guard(
         "mail_accepted_stays", "mail", "UPDATE",
-        f"{changed('key', 'event', 'recipient', 'message_id', 'context')}"
+        f"{changed('key', 'event', 'recipient', 'message_id')}"
+        f" OR (OLD.event <> 'sign_in_code' AND {changed('context')})"
         " OR (OLD.state = 'accepted' AND NEW.state <> 'accepted')",
         "a mail keeps its words, its recipient and its outcome",
     ),

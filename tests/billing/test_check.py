@@ -9,24 +9,17 @@ import pytest
 from billing import check, documents, invoices
 from billing.db import database as connected
 from billing.db import is_sqlite
-from tests.world import AT
+from tests.world import AT, Pen
 
 if TYPE_CHECKING:
     from tests.world import World
-
-
-class _Pen:
-    """Draws any page as the same few bytes."""
-
-    def render(self, html: str, **_: object) -> bytes:
-        return b"%PDF-1.7 " + html.encode()
 
 
 def test_sound_books_break_nothing(world: World) -> None:
     world.issued()
     world.draft()
     invoices.void(world.issued(world.globex).id, reason="Twice", by=world.sam, at=AT)
-    documents.draw_due(_Pen(), lambda _: "page", at=AT)
+    documents.draw_due(Pen(), lambda _: "page", at=AT)
     assert check.broken() == []
 
 
@@ -50,7 +43,7 @@ def test_sound_books_break_nothing(world: World) -> None:
 )
 def test_tampering_is_named(world: World, invariant: str, tampering: str) -> None:
     world.issued()
-    documents.draw_due(_Pen(), lambda _: "page", at=AT)
+    documents.draw_due(Pen(), lambda _: "page", at=AT)
     _without_guards(tampering.replace("{zeros}", "0" * 64))
     assert invariant in {found.invariant for found in check.broken()}
 

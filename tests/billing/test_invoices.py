@@ -11,7 +11,7 @@ from billing import audit, customers, documents, invoices, outbox
 from billing.db import transaction
 from billing.errors import Invalid, Missing
 from billing.tables import Activity, Invoice, Link, Mail, Posting, Rendering, Transfer
-from tests.world import AT, TODAY, content, line
+from tests.world import AT, TODAY, Pen, content, line
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -199,7 +199,7 @@ def test_the_first_view_counts_and_later_ones_change_nothing(world: World) -> No
 def test_an_issued_invoice_reads_sent_once_a_mail_server_took_it(world: World) -> None:
     invoice = world.issued()
     assert invoices.status_of(invoices.get(invoice.id), TODAY) == "issued"
-    documents.draw_due(_Pen(), lambda _: "<html></html>", at=AT)
+    documents.draw_due(Pen(), lambda _: "<html></html>", at=AT)
     mails = outbox.claim_due(AT)
     assert len(mails) == 2
     outbox.accepted(mails[0], AT)
@@ -260,10 +260,3 @@ def test_the_summary_adds_up_what_is_owed(world: World) -> None:
         "paid": 0,
         "void": 0,
     }
-
-
-class _Pen:
-    """Draws any page as the same few bytes."""
-
-    def render(self, html: str, **_: object) -> bytes:
-        return b"%PDF-1.7 " + html.encode()

@@ -65,15 +65,16 @@
 
   // The mailed code: digits only; a pasted whole code signs in at once.
   document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-code]")) event.target.value = event.target.value.replace(/\D/g, "");
+    const field = event.target;
+    if (field.matches("[data-code]")) field.value = field.value.replace(/\D/g, "").slice(0, field.dataset.code);
   });
   document.addEventListener("paste", (event) => {
     const field = event.target.closest?.("[data-code]");
     if (!field) return;
     event.preventDefault();
-    const digits = (event.clipboardData?.getData("text") ?? "").replace(/\D/g, "").slice(0, field.maxLength);
+    const digits = (event.clipboardData?.getData("text") ?? "").replace(/\D/g, "").slice(0, field.dataset.code);
     field.value = digits;
-    if (digits.length === field.maxLength) field.form?.requestSubmit();
+    if (digits.length === Number(field.dataset.code)) field.form?.requestSubmit();
   });
 
   // "Viewed" needs a person: one POST after a real interaction and two seconds on screen, never a GET.

@@ -53,12 +53,13 @@ class Caught:
     failed: int = 0
 
 
-def receive(payload: bytes, signature: str | None, *, at: datetime) -> bool:
+def receive(payload: bytes, signature: str | None, *, at: datetime, real_at: datetime) -> bool:
     """Take one webhook delivery: True once it is dealt with, False where Stripe shall send it again.
 
-    Raises BadSignature for what nobody with our secret signed within five minutes of `at`.
+    Raises BadSignature for what nobody with our secret signed within five minutes of `real_at`: the machine's own
+    instant, which no test's clock moves, as Stripe's is not moved either.
     """
-    return _store_and_act(gateway.current().read_delivery(payload, signature, at=at), at=at)
+    return _store_and_act(gateway.current().read_delivery(payload, signature, at=real_at), at=at)
 
 
 def reconcile(at: datetime) -> tuple[Caught, payments.Swept]:

@@ -38,7 +38,9 @@ def stripe_webhook() -> Response:
     if len(payload) > stripe_events.LARGEST_PAYLOAD:
         abort(413)
     try:
-        done = stripe_events.receive(payload, request.headers.get("Stripe-Signature"), at=clock.now())
+        done = stripe_events.receive(
+            payload, request.headers.get("Stripe-Signature"), at=clock.now(), real_at=clock.real_now()
+        )
     except BadSignature as refusal:
         log.warning("delivery refused: %s, %d bytes", refusal.why, len(payload))
         return Response("", 400)

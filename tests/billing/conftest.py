@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import gateway
+from billing import check, gateway
 from tests.billing import paying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PORT = 8560
+    from tests.databases import TestDatabase
 
 
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paying.Sandbox]:
-    process, sandbox = paying.start(PORT, tmp_path_factory.mktemp("sandbox"))
-    yield sandbox
-    process.terminate()
-    process.wait(timeout=10)
+    with paying.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def sandbox(sandbox_process: paying.Sandbox) -> Iterator[paying.Sandbox]:
-    """The empty sandbox at the tests' moment, with this process paying there."""
+def sandbox(sandbox_process: paying.Sandbox, database: TestDatabase) -> Iterator[paying.Sandbox]:
+    """The empty sandbox at the tests' moment, with this process paying there; the books balance afterwards."""
+    assert database, "what is paid is booked"
     sandbox_process.reset()
     paying.use(sandbox_process)
     yield sandbox_process
     gateway.use(None)
+    assert not check.broken()

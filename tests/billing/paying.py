@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,16 +16,17 @@ import stripe
 from billing import db, gateway, payments, stripe_events, stripe_gateway
 from billing.actors import Actor
 from billing.tables import Attempt, Link, StripeEvent
+from tests.servers_sandbox import SECRET_KEY, free_port, start_sandbox, stop_sandbox
 from tests.world import AT, BASE_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from billing.tables import Invoice
 
-KEY = "sk_test_sandbox"
+KEY = SECRET_KEY
 OLD_SECRET, NEW_SECRET = "whsec_old", "whsec_new"
 SECRETS = (NEW_SECRET, OLD_SECRET)
 GOOD_CARD, DECLINED_CARD = "4242424242424242", "4000000000000002"
@@ -85,27 +84,15 @@ class Sandbox:
         return stripe_gateway.StripeGateway(self.client(), livemode=False, webhook_secrets=SECRETS, site=site)
 
 
-def start(port: int, folder: Path, webhook_url: str = "") -> tuple[subprocess.Popen[bytes], Sandbox]:
-    """Start a sandbox process and wait until it answers."""
-    environment = os.environ | {
-        "REMIT_ENV": "test",
-        "SANDBOX_PORT": str(port),
-        "SANDBOX_DB": str(folder / "sandbox.db"),
-        "SANDBOX_WEBHOOK_URL": webhook_url,
-        "STRIPE_SECRET_KEY": KEY,
-        "STRIPE_WEBHOOK_SECRETS": ",".join(SECRETS),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "stripe_sandbox"], env=environment, stdout=subprocess.DEVNULL)
-    sandbox = Sandbox(f"http://127.0.0.1:{port}")
-    for _ in range(200):
-        try:
-            sandbox.state()
-        except requests.ConnectionError:
-            assert process.poll() is None, "the sandbox did not start"
-            time.sleep(0.1)
-        else:
-            return process, sandbox
-    raise AssertionError("the sandbox does not answer")
+@contextmanager
+def running(folder: Path) -> Iterator[Sandbox]:
+    """A sandbox process on a port of its own."""
+    port = free_port()
+    process = start_sandbox(port, folder / "sandbox.db", webhook_secrets=SECRETS)
+    try:
+        yield Sandbox(f"http://127.0.0.1:{port}")
+    finally:
+        stop_sandbox(process)
 
 
 def guest_of(invoice: Invoice) -> Actor:
@@ -146,7 +133,7 @@ def signed(payload: str, secret: str = NEW_SECRET, at: datetime = AT) -> str:
 def deliver(event: dict[str, Any], at: datetime = AT) -> bool:
     """Hand one event to the inbox as a webhook would."""
     payload = json.dumps(event)
-    return stripe_events.receive(payload.encode(), signed(payload, at=at), at=at)
+    return stripe_events.receive(payload.encode(), signed(payload, at=at), at=at, real_at=at)
 
 
 def only_event(kind: str) -> StripeEvent:

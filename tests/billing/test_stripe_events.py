@@ -32,7 +32,7 @@ def event(kind: str = "customer.updated", **more: Any) -> dict[str, Any]:
 
 
 def take(payload: str, signature: str | None) -> bool:
-    return stripe_events.receive(payload.encode(), signature, at=AT)
+    return stripe_events.receive(payload.encode(), signature, at=AT, real_at=AT)
 
 
 def test_a_delivery_is_kept_and_what_we_do_not_use_is_ignored(world: World, sandbox: Sandbox) -> None:
@@ -106,7 +106,7 @@ def test_a_thousand_forgeries_are_refused(world: World, sandbox: Sandbox) -> Non
             digit = chance.choice([mark for mark in "0123456789abcdef" if mark != signature[index]])
             forged, header = payload, signature[:index] + digit + signature[index + 1 :]
         try:
-            stripe_events.receive(forged, header, at=AT)
+            stripe_events.receive(forged, header, at=AT, real_at=AT)
         except gateway.BadSignature:
             refused += 1
     assert refused == 1_000
@@ -124,7 +124,7 @@ def test_what_is_signed_but_no_event_is_refused(world: World, sandbox: Sandbox, 
 
 def test_bytes_that_are_no_text_are_refused(world: World, sandbox: Sandbox) -> None:
     with pytest.raises(gateway.BadSignature):
-        stripe_events.receive(b"\xff\xfe", paying.signed("x"), at=AT)
+        stripe_events.receive(b"\xff\xfe", paying.signed("x"), at=AT, real_at=AT)
 
 
 def test_an_event_of_the_other_mode_is_kept_and_never_acted_on(world: World, sandbox: Sandbox) -> None:

@@ -14,15 +14,11 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-PORT = 8561
-
 
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paying.Sandbox]:
-    process, sandbox = paying.start(PORT, tmp_path_factory.mktemp("sandbox"))
-    yield sandbox
-    process.terminate()
-    process.wait(timeout=10)
+    with paying.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

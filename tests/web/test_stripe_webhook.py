@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tests.web_fixtures import Client
     from tests.world import World
 
-PORT, WEB_PORT = 8562, 8563
 EVENT = {
     "id": "evt_1",
     "object": "event",
@@ -39,10 +38,8 @@ PATH = "/webhooks/stripe"
 
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paying.Sandbox]:
-    process, sandbox = paying.start(PORT, tmp_path_factory.mktemp("sandbox"), f"http://localhost:{WEB_PORT}{PATH}")
-    yield sandbox
-    process.terminate()
-    process.wait(timeout=10)
+    with paying.running(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -59,13 +56,19 @@ def listening(app: Flask, sandbox: paying.Sandbox, monkeypatch: pytest.MonkeyPat
     """The application on a port, at the machine's own time, hearing the sandbox's webhooks."""
     monkeypatch.delenv(clock.NOW_FILE_VARIABLE)
     sandbox.control("clock", offset_seconds=0)
-    server = make_server("127.0.0.1", WEB_PORT, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    sandbox.control("webhooks", url=f"http://localhost:{server.server_port}{PATH}")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield sandbox
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def signed(payload: str) -> str:
+    """Signed now: the age of a delivery is judged by the machine's own time, whatever the test's clock says."""
+    return paying.signed(payload, at=clock.real_now())
 
 
 def send(client: Client, payload: str, signature: str | None) -> int:
@@ -76,7 +79,7 @@ def send(client: Client, payload: str, signature: str | None) -> int:
 
 
 def test_a_signed_delivery_needs_no_session_and_no_token(client: Client, sandbox: paying.Sandbox) -> None:
-    assert send(client, PAYLOAD, paying.signed(PAYLOAD)) == 200
+    assert send(client, PAYLOAD, signed(PAYLOAD)) == 200
     assert StripeEvent.get().status == "ignored"
 
 
@@ -101,7 +104,7 @@ def test_more_than_a_megabyte_is_not_read(client: Client, sandbox: paying.Sandbo
         PATH,
         data=huge,
         content_type="application/json",
-        headers={"Stripe-Signature": paying.signed(huge)},
+        headers={"Stripe-Signature": signed(huge)},
         csrf=False,
     )
     assert reply.status_code == 413
@@ -116,7 +119,7 @@ def test_what_could_not_be_done_is_asked_for_again(client: Client, sandbox: payi
             "data": {"object": {"id": "pi_ghost", "object": "payment_intent"}},
         }
     )
-    assert send(client, ghost, paying.signed(ghost)) == 500
+    assert send(client, ghost, signed(ghost)) == 500
     assert StripeEvent.get().status == "failed"
 
 

@@ -57,13 +57,15 @@ def listening(app: Flask, sandbox: paying.Sandbox, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv(clock.NOW_FILE_VARIABLE)
     sandbox.control("clock", offset_seconds=0)
     server = make_server("127.0.0.1", 0, app, threaded=True)
+    server.daemon_threads = False  # type: ignore[attr-defined]  # socketserver's own attribute, of the threaded class
     sandbox.control("webhooks", url=f"http://localhost:{server.server_port}{PATH}")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield sandbox
+    sandbox.control("webhooks", url="")
     server.shutdown()
     thread.join()
-    server.server_close()
+    server.server_close()  # waits for the requests under way: the test's database is about to close
 
 
 def signed(payload: str) -> str:

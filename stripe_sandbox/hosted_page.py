@@ -92,7 +92,7 @@ class Pages:
             return page("missing.html", status=404)
         if intent["status"] != "requires_action":
             return redirect(self._way_back(intent), 303)
-        return page("authenticate.html", intent=intent, targets=_origins(self._way_back(intent)))
+        return page("authenticate.html", intent=intent, targets=_origins(self._way_on(intent)))
 
     def answer(self, intent_id: str) -> ResponseReturnValue:
         """POST /c/authenticate/<intent> with `outcome` complete or fail."""
@@ -129,6 +129,11 @@ class Pages:
     def _session_of(self, intent: Json) -> Json | None:
         found = self.store.where("checkout.session", payment_intent=intent["id"])
         return found[0] if found else None
+
+    def _way_on(self, intent: Json) -> str:
+        """Where a yes leads: the shop's page, while `_way_back` of an unpaid session is the form here."""
+        session = self._session_of(intent)
+        return sessions.success_url(session) if session else self._return_url(intent)
 
     def _way_back(self, intent: Json) -> str:
         session = self._session_of(intent)

@@ -175,6 +175,12 @@ def test_the_policy_lets_the_form_lead_to_the_success_page(bank: Bank, new_sessi
     assert "form-action 'self' http://localhost:8000;" in policy
 
 
+def test_the_policy_lets_the_banks_question_lead_to_the_success_page(bank: Bank, new_session: NewSession) -> None:
+    asked = bank.pay(url_of(new_session()), AUTHENTICATES).headers["Location"]
+    policy = bank.get(asked).headers["Content-Security-Policy"]
+    assert "form-action 'self' http://localhost:8000;" in policy
+
+
 @pytest.mark.parametrize("number", [AUTHENTICATES, ASKS_ALWAYS])
 def test_a_card_that_asks_pays_after_complete(
     bank: Bank, api: stripe.StripeClient, new_session: NewSession, number: str

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from peewee import fn
+
 from billing import audit, clock, customers, dates, documents, ledger, links, numbering, outbox, seller
 from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Refusal
@@ -16,6 +18,8 @@ from billing.tables import Customer, Invoice
 
 if TYPE_CHECKING:
     from datetime import date, datetime
+
+    from peewee import ModelSelect
 
     from billing.actors import Actor
     from billing.tables import Contact, InvoiceLine, InvoiceTax, Seller
@@ -135,7 +139,6 @@ def _freeze(
         "number": number,
         "series": series,
         "series_number": value,
-        "position": on.year * POSITIONS_PER_YEAR + value,
         "issue_on": on,
         "due_on": due_on,
         "issued_at": at,
@@ -145,12 +148,23 @@ def _freeze(
         "frozen_sha256": hashlib.sha256(json.dumps(snapshot, sort_keys=True).encode()).hexdigest(),
         "version": invoice.version + 1,
     }
-    moved = Invoice.update(columns).where((Invoice.id == invoice.id) & (Invoice.status == "draft")).execute()
-    if moved != 1:
+    draft = (Invoice.id == invoice.id) & (Invoice.status == "draft")
+    written = Invoice.update(**columns, position=_next_position(on)).where(draft).returning(Invoice.position)
+    moved = [row.position for row in written.execute()]
+    if len(moved) != 1:
         raise_why_not(invoice.id)
-    for name, value_ in columns.items():
+    for name, value_ in (columns | {"position": moved[0]}).items():
         setattr(invoice, name, value_)
     invoice.balance_minor = invoice.total_minor
+
+
+def _next_position(on: date) -> ModelSelect[Invoice]:
+    """The place in the lists after the year's last one, whatever its series: a new prefix begins again at 1."""
+    before, until = on.year * POSITIONS_PER_YEAR, (on.year + 1) * POSITIONS_PER_YEAR
+    others = Invoice.alias()
+    return others.select(fn.COALESCE(fn.MAX(others.position), before) + 1).where(
+        (others.position > before) & (others.position < until)
+    )
 
 
 def _snapshot(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PORTAL_TABS = ("open", "overdue", "paid", "all")
 ADMIN_TABS = ("all", "draft", "open", "overdue", "paid", "void")
+AFTER_ASCII = "\x7f"  # numbers are ASCII and compared byte by byte: all that begin with a text lie before it and this
 MOST_COUNTED = 1_000  # tab counts are exact up to here, then "1,000+"
 
 _instant = Instant().python_value
@@ -158,8 +159,7 @@ def admin_page(
         values += customer_ids
     elif q:
         where.append("i.number >= ? AND i.number < ?")
-        prefix = q.upper()
-        values += [prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)]
+        values += [q.upper(), q.upper() + AFTER_ASCII]
     source = f"SELECT {_COLUMNS}, c.name FROM invoice i JOIN customer c ON c.id = i.customer_id"
     return _page(source, where, values, order, after, limit)
 

@@ -121,7 +121,7 @@ TABLES = [
         id {key},
         customer_id INTEGER NOT NULL REFERENCES customer (id),
         status TEXT NOT NULL CHECK (status IN ('draft', 'issued', 'void')),
-        number TEXT UNIQUE,
+        number TEXT {bytewise} UNIQUE,
         series TEXT,
         series_number BIGINT,
         position BIGINT UNIQUE,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import audit, customers, documents, invoices, outbox
+from billing import audit, customers, documents, invoices, outbox, seller
 from billing.db import transaction
 from billing.errors import Invalid, Missing
 from billing.tables import Activity, Invoice, Link, Mail, Posting, Rendering, Transfer
-from tests.world import AT, TODAY, Pen, content, line
+from tests.world import AT, SELLER, TODAY, Pen, content, line
 
 if TYPE_CHECKING:
     from tests.world import World
@@ -100,6 +101,15 @@ def test_a_new_year_begins_a_new_series(world: World) -> None:
     world.issued()
     at = AT.replace(year=2027, month=1, day=4)
     assert world.issued(on=at.date(), at=at).number == "INV-2027-0001"
+
+
+def test_a_new_prefix_begins_a_series_of_its_own_behind_the_old_one(world: World) -> None:
+    before = world.issued()
+    seller.save(replace(SELLER, number_prefix="ABC"), version=seller.get().version, by=world.sam, at=AT)
+    after = world.issued()
+    assert (before.number, after.number) == ("INV-2026-0001", "ABC-2026-0001")
+    listed = invoices.portal_page(world.acme.id, tab="all", on=TODAY)
+    assert [row.number for row in listed.rows] == [after.number, before.number]
 
 
 def test_a_draft_without_lines_cannot_be_issued(world: World) -> None:
@@ -232,6 +242,14 @@ def test_a_senseless_key_reads_as_the_first_page(world: World, after: str) -> No
     world.issued()
     assert len(invoices.portal_page(world.acme.id, tab="open", on=TODAY, after=after).rows) == 1
     assert invoices.admin_page(tab="open", on=TODAY, after=after).first
+
+
+@pytest.mark.parametrize(
+    ("q", "found"), [("inv-", 1), ("INV-2026-0001", 1), ("INV-2026-00012", 0), ("INV\U0010ffff", 0), ("\ud7ff", 0)]
+)
+def test_staff_search_by_the_beginning_of_a_number(world: World, q: str, found: int) -> None:
+    world.issued()
+    assert len(invoices.admin_page(tab="all", on=TODAY, q=q).rows) == found
 
 
 def test_search_takes_wildcards_literally(world: World) -> None:

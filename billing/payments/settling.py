@@ -188,8 +188,8 @@ def _place(payment: Payment, attempt: Attempt | None, trouble: str, *, at: datet
         customer_id=payment.customer_id,
         payment_id=payment.id,
     )
+    invoice_ids = _lock_planned(attempt) if attempt else []  # before the customer's balance, as issue and void do
     ledger.post(f"payment:{payment.id}", "payment_received", [came], on=on, at=at)
-    invoice_ids = _lock_planned(attempt) if attempt else []
     applied = _apply(payment, attempt, by=by, at=at) if attempt and not trouble else {}
     left = payment.minor - sum(applied.values())
     reason = trouble or NO_LONGER_PAYABLE

@@ -9,14 +9,12 @@ from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Missing
 from billing.invoices.activities import add_activity
 from billing.invoices.reading import NOT_FOUND
-from billing.tables import Allocation, Attempt, Invoice, Link, PlannedAllocation
+from billing.tables import UNFINISHED, Allocation, Attempt, Invoice, Link, PlannedAllocation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.actors import Actor
-
-UNFINISHED = ("created", "open", "processing")
 
 
 class InvoiceNotIssued(Conflict):

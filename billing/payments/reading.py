@@ -11,7 +11,7 @@ from peewee import JOIN
 from billing.allocations import APPLIED
 from billing.db import execute
 from billing.errors import Missing
-from billing.tables import Allocation, Attempt, Invoice, Payment, PlannedAllocation
+from billing.tables import UNFINISHED, Allocation, Attempt, Invoice, Payment, PlannedAllocation
 from billing.tables.base import Instant
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _instant = Instant().python_value
 
-UNFINISHED = ("created", "open", "processing")
 FRESH = timedelta(seconds=15)  # how long "you have not paid yet" is believed after asking the provider
 
 OutcomeState = Literal["checking", "open", "on_its_way", "received", "not_completed"]

@@ -13,14 +13,13 @@ from billing.errors import Refusal
 from billing.payments.closing import PAID_OTHERWISE, close
 from billing.payments.opening import open_page, reread
 from billing.payments.settling import sync_session
-from billing.tables import Attempt, Invoice, PlannedAllocation
+from billing.tables import UNFINISHED, Attempt, Invoice, PlannedAllocation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 log = logging.getLogger(__name__)
 
-UNFINISHED = ("created", "open", "processing")
 ASK_AGAIN_AFTER = timedelta(seconds=2)
 LET_THE_REQUEST_FINISH = timedelta(minutes=1)
 MOST_SWEPT = 1_000

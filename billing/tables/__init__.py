@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.tables.base import Instant, Table
 from billing.tables.invoices import Activity, Counter, Invoice, InvoiceLine, InvoiceTax
 from billing.tables.parties import Contact, Customer, CustomerBalance, Seller
-from billing.tables.payments import Allocation, Attempt, Payment, PlannedAllocation, StripeEvent
+from billing.tables.payments import UNFINISHED, Allocation, Attempt, Payment, PlannedAllocation, StripeEvent
 from billing.tables.people import Membership, Session, SignInCode, Submission, Try, User
 from billing.tables.records import (
     AuditHead,
@@ -55,6 +55,7 @@ ALL: list[type[Table]] = [
 
 __all__ = [
     "ALL",
+    "UNFINISHED",
     "Activity",
     "Allocation",
     "Attempt",

@@ -8,6 +8,8 @@ from billing.tables.base import Instant, Table
 from billing.tables.invoices import Invoice
 from billing.tables.parties import Customer
 
+UNFINISHED = ("created", "open", "processing")  # the states of an attempt that may still bring money
+
 
 class Attempt(Table):
     """One decision to pay, committed before Stripe is called. Its id is the idempotency key and the reference.

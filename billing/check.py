@@ -40,7 +40,7 @@ QUERIES = (
     ("I1", "Transfer {} does not carry the dates of its posting.",
      ("SELECT t.id FROM transfer t JOIN posting p ON p.id = t.posting_id"
      " WHERE t.effective_on <> p.effective_on OR t.posted_at <> p.posted_at")),
-    ("I1", "Account {} has legs that do not add up.",
+    ("I1", "The legs in {} do not add up to nothing.",
      "SELECT currency FROM v_ledger_legs GROUP BY currency HAVING SUM(minor) <> 0"),
     ("I2", "Invoice {} shows a balance that the ledger does not.",
      f"SELECT i.number FROM invoice i WHERE i.balance_minor <> {LEDGER_BALANCE}"),
@@ -74,7 +74,8 @@ QUERIES = (
      ("SELECT series FROM invoice WHERE status <> 'draft' GROUP BY series"
      " HAVING COUNT(*) <> MAX(series_number) OR MIN(series_number) <> 1 OR COUNT(DISTINCT series_number) <> COUNT(*)")),
     ("I6", "Series {} does not end where its counter stands.",
-     "SELECT c.key FROM counter c WHERE c.value <> (SELECT MAX(series_number) FROM invoice WHERE series = c.key)"),
+     ("SELECT c.key FROM counter c WHERE c.value <>"
+     " COALESCE((SELECT MAX(series_number) FROM invoice WHERE series = c.key), 0)")),
     ("I6", "Invoice {} is dated before the number before it.",
      ("SELECT b.number FROM invoice a JOIN invoice b ON b.series = a.series AND b.series_number = a.series_number + 1"
      " WHERE b.issue_on < a.issue_on")),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import links
+from billing import db, links
 from tests import databases
 from tests.world import AT, BASE_URL, SECRET_KEY, World, make_world
 
@@ -51,6 +51,12 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres(postgres_url: str) -> Iterator[db.Real]:
+    with databases.opened_postgres(postgres_url) as real:
+        yield real
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDatabase]:
     links.use(SECRET_KEY, BASE_URL)
@@ -58,7 +64,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDat
         with databases.fresh_sqlite(request.getfixturevalue("sqlite_template"), tmp_path) as fresh:
             yield fresh
     else:
-        with databases.emptied_postgres(request.getfixturevalue("postgres_url")) as emptied:
+        real, url = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_url")
+        with databases.emptied_postgres(real, url) as emptied:
             yield emptied
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from peewee import AutoField
 
 from billing import db
 from billing.migrations import migrate
@@ -102,15 +103,37 @@ def migrated_postgres(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def emptied_postgres(url: str) -> Iterator[TestDatabase]:
-    """The database with every row gone; the triggers that forbid it sleep for this session alone."""
-    names = ", ".join(f'"{table._meta.table_name}"' for table in ALL if table._meta.table_name not in KEPT)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".replace(" CASCADE", ""))
-        connection.execute("UPDATE audit_head SET sequence = 0, hash = ''")
+def opened_postgres(url: str) -> Iterator[db.Real]:
+    """The migrated database, opened once for all tests of this process."""
     real = db.open_database(url)
+    yield real
+    real.close_all()
+
+
+@contextmanager
+def emptied_postgres(real: db.Real, url: str) -> Iterator[TestDatabase]:
+    """The database with every row gone; the triggers that forbid it sleep for this connection meanwhile.
+
+    DELETE, since TRUNCATE of so many small tables takes a hundred times as long.
+    """
     db.use(real)
     with db.connection():
+        real.execute_sql(_EMPTY)  # type: ignore[no-untyped-call]  # playhouse ships no types
         yield TestDatabase("postgres", url)
-    real.close_all()
+
+
+def _emptying() -> str:
+    tables = [table for table in ALL if table._meta.table_name not in KEPT]
+    deletes = [f'DELETE FROM "{table._meta.table_name}"' for table in tables]
+    numbered = [table._meta.table_name for table in tables if isinstance(table._meta.primary_key, AutoField)]
+    restarts = [
+        f"SELECT setval(sequence, 1, false) FROM (SELECT pg_get_serial_sequence('{name}', 'id') AS sequence) AS s"
+        " WHERE sequence IS NOT NULL"
+        for name in numbered
+    ]
+    head = "UPDATE audit_head SET sequence = 0, hash = ''"
+    sleeping = ["SET session_replication_role = replica", *deletes, head]
+    return "; ".join([*sleeping, "SET session_replication_role = origin", *restarts])
+
+
+_EMPTY = _emptying()

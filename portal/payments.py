@@ -42,6 +42,7 @@ NOT_COMPLETED = {
     "replaced": ("Payment page replaced", "You began again with another amount, so this page was closed."),
     "released": ("Payment stopped", "We closed this page because the invoice is being changed."),
     "paid_otherwise": ("Payment no longer needed", "It was paid another way, so this page was closed."),
+    "unknown_page": ("Payment page closed", "Its time is over, and nothing was paid."),
     "never_opened": ("Payment not started", "Our payment provider did not answer in time."),
 }
 HEADINGS = {

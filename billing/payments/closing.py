@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from billing import audit, gateway
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 
     from billing.actors import Actor
 
+log = logging.getLogger(__name__)
+
 CANCELLED = "cancelled"  # by the payer
 TAKEN_OVER = "taken_over"  # by somebody else of the customer
 REPLACED = "replaced"  # by the payer's own newer page
 RELEASED = "released"  # by staff
 PAID_OTHERWISE = "paid_otherwise"  # the invoice needs less than this page asks for
+UNKNOWN_PAGE = "unknown_page"  # its time is over, and the provider knows nothing of it
 
 
 def close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
@@ -39,6 +43,8 @@ def close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
     except gateway.NotOpen:
         sync_session(attempt.session_id, at=at)
         return reread(attempt)
+    except gateway.NoSuchObject:  # a page of another account, from before the keys were changed: closed for us
+        log.warning("attempt %s: its page is not known to the provider", attempt.id)
     with transaction():
         moved = (
             Attempt.update(status="expired" if why == CANCELLED else "superseded", failure=why, checked_at=at)

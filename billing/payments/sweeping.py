@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from billing import gateway
 from billing.actors import SYSTEM
 from billing.errors import Refusal
-from billing.payments.closing import PAID_OTHERWISE, close
+from billing.payments.closing import PAID_OTHERWISE, UNKNOWN_PAGE, close
 from billing.payments.opening import open_page, reread
 from billing.payments.settling import sync_session
 from billing.tables import UNFINISHED, Attempt, Invoice, PlannedAllocation
@@ -68,7 +68,7 @@ def sweep(at: datetime) -> Swept:
             continue
         asked += 1
         try:
-            now = sync(attempt, at=at)
+            now = _now(attempt, at=at)
             if now.status == "open" and _asks_too_much(now):
                 now = close(now, why=PAID_OTHERWISE, by=SYSTEM, at=at)
             moved += now.status != attempt.status
@@ -76,6 +76,16 @@ def sweep(at: datetime) -> Swept:
             unanswered += 1
             log.warning("attempt %s: %s", attempt.id, refusal)
     return Swept(asked=asked, moved=moved, unanswered=unanswered)
+
+
+def _now(attempt: Attempt, *, at: datetime) -> Attempt:
+    """The attempt as the provider knows it; one whose page it does not know is over with the page's time."""
+    try:
+        return sync(attempt, at=at)
+    except gateway.NoSuchObject:
+        if attempt.status != "open" or at < attempt.expires_at:
+            raise
+        return close(attempt, why=UNKNOWN_PAGE, by=SYSTEM, at=at)
 
 
 def _asks_too_much(attempt: Attempt) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import gateway, payments, stripe_events
+from billing import gateway, invoices, payments, stripe_events
 from billing.errors import Missing
 from billing.tables import Attempt, Invoice, Mail, Payment, StripeEvent, Transfer
 from tests.billing import paying
@@ -195,3 +195,21 @@ def test_a_page_that_asks_for_more_than_is_due_by_now_is_closed(world: World, sa
     assert (paying.again(second).status, paying.again(second).failure) == ("superseded", "paid_otherwise")
     assert sandbox.objects("checkout.session")[0]["status"] == "expired"
     assert Payment.select().count() == 1
+
+
+def test_a_page_of_another_account_blocks_an_invoice_no_longer_than_its_time(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    attempt = paying.begin(invoice, world.alice)
+    sandbox.reset()
+    assert payments.sweep(LATER).unanswered == 1
+    swept = payments.sweep(attempt.expires_at)
+    assert (swept.moved, swept.unanswered) == (1, 0)
+    assert paying.again(attempt).failure == "unknown_page"
+
+
+def test_staff_may_void_an_invoice_whose_page_the_provider_forgot(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    paying.begin(invoice, world.alice)
+    sandbox.reset()
+    assert payments.release(invoice.id, by=world.sam, at=LATER) == []
+    assert invoices.void(invoice.id, reason="Sent twice", by=world.sam, at=LATER).status == "void"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,8 +160,10 @@ def _receipt(mail: Mail, head: Letterhead) -> Told:
 
 
 def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:
-    code = str(mail.context["code"])
-    return {"code_words": f"{code[:3]} {code[3:]}", "minutes": mail.context["minutes"]}, ()
+    code, minutes = str(mail.context["code"]), mail.context["minutes"]
+    if clock.now() >= mail.queued_at + timedelta(minutes=minutes):
+        raise NotNeeded("Not sent: the code was over first.")
+    return {"code_words": f"{code[:3]} {code[3:]}", "minutes": minutes}, ()
 
 
 _EVENTS: dict[str, Callable[[Mail, Letterhead], Told]] = {

@@ -220,6 +220,14 @@ def test_the_code_mail_shows_the_code_first_and_no_link(world: World, settings: 
     assert "href" not in one.html()
 
 
+def test_a_code_that_is_over_is_not_mailed(world: World, settings: Settings, catcher: Catcher, tmp_path: Path) -> None:
+    assert world.acme
+    queue("sign_in_code", {"code": "482913", "minutes": 10, "purpose": "portal"})
+    (tmp_path / "now").write_text((AT + timedelta(minutes=10)).isoformat())
+    assert mail.deliver_due(settings).refused == 1
+    assert catcher.caught == []
+
+
 def test_the_new_link_mail_leads_to_the_invoice(world: World, settings: Settings, catcher: Catcher) -> None:
     invoice = issued(world)
     link = Link.get(Link.recipient == "alice@acme.example")

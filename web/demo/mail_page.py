@@ -1,6 +1,6 @@
 """The caught mails, for whoever tries the demo: a list, each mail as its reader sees it, and its attachments.
 
-Registered in demo and test only. A mail's HTML is shown inside a frame whose own policy lets nothing run and
+Never registered in production. A mail's HTML is shown inside a frame whose own policy lets nothing run and
 nothing load; its links open the page they lead to.
 """
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import gateway, invoices, money, payments, stripe_gateway
+from billing import gateway, invoices, money, payments
 from billing.errors import Missing, Refusal
 from billing.tables import Attempt as Attempts
-from billing.tables import AuditRow, Customer, Invoice, PlannedAllocation
+from billing.tables import AuditRow, Customer, Invoice
 from tests.billing import paying
 from tests.world import AT, line
 
@@ -35,47 +35,6 @@ def test_paying_opens_the_providers_page_for_exactly_the_balance(world: World, s
     assert session["client_reference_id"] == attempt.id
     assert session["success_url"] == f"http://localhost:8000/payments/{attempt.id}?returned=1"
     assert session["cancel_url"] == f"http://localhost:8000/invoices/{invoice.number}"
-
-
-def test_the_attempt_stands_before_stripe_is_called(world: World, sandbox: Sandbox) -> None:
-    sandbox.control("calls", path="/v1/checkout/sessions", failing=1, failing_status=500)
-    invoice = world.issued()
-    with pytest.raises(gateway.OutcomeUnknown) as refusal:
-        paying.begin(invoice, world.alice)
-    assert "will not be charged twice" in refusal.value.message
-    attempt = Attempts.get()
-    assert (attempt.status, attempt.session_id) == ("created", None)
-    assert PlannedAllocation.get().minor == 116_400
-
-
-def test_trying_again_after_a_lost_answer_finds_the_page_that_was_made(world: World, sandbox: Sandbox) -> None:
-    sandbox.control("calls", path="/v1/checkout/sessions", failing=1, failing_status=500, failing_after=True)
-    invoice = world.issued()
-    with pytest.raises(gateway.OutcomeUnknown):
-        paying.begin(invoice, world.alice)
-    assert sessions_of(sandbox) == 1
-    attempt = paying.begin(invoice, world.alice)
-    assert attempt.url == sandbox.objects("checkout.session")[0]["url"]
-    assert sessions_of(sandbox) == 1
-    assert Attempts.select().count() == 1
-
-
-def test_a_failure_stripe_keeps_answering_is_looked_behind(world: World, sandbox: Sandbox) -> None:
-    invoice = world.issued()
-    sandbox.control("calls", path="/v1/checkout/sessions", failing=1, failing_status=500, failing_after=True)
-    with pytest.raises(gateway.OutcomeUnknown):
-        paying.begin(invoice, world.alice)
-    sandbox.control("calls", path="/v1/checkout/sessions", failing=1, failing_status=500)
-    attempt = paying.begin(invoice, world.alice, at=AT + timedelta(minutes=5))
-    assert attempt.session_id == sandbox.objects("checkout.session")[0]["id"]
-
-
-def test_a_slow_stripe_costs_a_person_five_seconds_at_most(world: World, sandbox: Sandbox) -> None:
-    sandbox.control("calls", path="/v1/checkout/sessions", slow=1, slow_seconds=8)
-    invoice = world.issued()
-    with pytest.raises(gateway.OutcomeUnknown) as refusal:
-        paying.begin(invoice, world.alice)
-    assert refusal.value.cause.startswith("APIConnectionError")
 
 
 @pytest.mark.race
@@ -143,25 +102,6 @@ def test_a_guest_never_gets_a_signed_in_persons_page(world: World, sandbox: Sand
     with pytest.raises(payments.BeingPaid):
         paying.begin(invoice, paying.guest_of(invoice), nonce="g")
     assert sessions_of(sandbox) == 1
-
-
-def test_only_a_signed_in_person_is_a_customer_at_stripe_and_only_once(world: World, sandbox: Sandbox) -> None:
-    first, second, third = world.issued(), world.issued(), world.issued()
-    paying.begin(first, paying.guest_of(first), nonce="g")
-    assert sandbox.objects("checkout.session")[0]["customer"] is None
-    assert Customer.get_by_id(world.acme.id).stripe_id is None
-    paying.begin(second, world.alice, nonce="a")
-    paying.begin(third, world.bob, nonce="b")
-    known = Customer.get_by_id(world.acme.id).stripe_id
-    assert [session["customer"] for session in sandbox.objects("checkout.session")[:2]] == [known, known]
-    assert len(sandbox.objects("customer")) == 1
-
-
-def test_a_customer_stripe_forgot_is_made_again(world: World, sandbox: Sandbox) -> None:
-    Customer.update(stripe_id="cus_gone").where(Customer.id == world.acme.id).execute()
-    attempt = paying.begin(world.issued(), world.alice)
-    assert attempt.status == "open"
-    assert Customer.get_by_id(world.acme.id).stripe_id == sandbox.objects("customer")[0]["id"]
 
 
 def test_another_amount_than_shown_is_refused_with_the_new_one(world: World, sandbox: Sandbox) -> None:
@@ -364,18 +304,6 @@ def test_a_page_with_little_time_left_is_replaced(world: World, sandbox: Sandbox
     assert (paying.again(first).status, paying.again(first).failure) == ("superseded", "replaced")
 
 
-def test_an_attempt_too_old_to_be_opened_makes_room(world: World, sandbox: Sandbox) -> None:
-    sandbox.control("calls", path="/v1/checkout/sessions", failing=1, failing_status=500)
-    invoice = world.issued()
-    with pytest.raises(gateway.OutcomeUnknown):
-        paying.begin(invoice, world.alice, nonce="a")
-    later = AT + timedelta(minutes=35)
-    sandbox.reset_clock(later)
-    attempt = paying.begin(invoice, world.alice, nonce="a", at=later)
-    assert attempt.status == "open"
-    assert {row.status for row in Attempts.select()} == {"failed", "open"}
-
-
 def test_money_on_its_way_keeps_others_from_paying(world: World, sandbox: Sandbox) -> None:
     invoice = world.issued()
     attempt = paying.begin(invoice, world.alice)
@@ -395,12 +323,3 @@ def test_without_a_gateway_nothing_begins(world: World) -> None:
     with pytest.raises(gateway.NoGateway):
         paying.begin(invoice, world.alice)
     assert not Attempts.select().exists()
-
-
-def test_a_wrong_key_is_our_trouble_not_the_payers(world: World, sandbox: Sandbox) -> None:
-    wrong = stripe_gateway.client("sk_test_wrong", api_base=sandbox.base, patient=False)
-    gateway.use(stripe_gateway.StripeGateway(wrong, livemode=False, webhook_secrets=(), site="http://x.test"))
-    with pytest.raises(Refusal) as refusal:
-        paying.begin(world.issued(), world.alice)
-    assert refusal.value.message.startswith("Card payment does not work at the moment.")
-    assert Attempts.get().status == "failed"

@@ -113,8 +113,8 @@ def create(details: CustomerDetails, *, by: Actor, at: datetime) -> Customer:
     _refuse_what_is_wrong(details)
     with transaction():
         customer = Customer.create(created_at=at, **_columns(details))
-        _set_contacts(customer.id, details.contacts, by=by, at=at)
-        audit.record("customer.created", f"customer:{customer.id}", by=by, at=at, facts={"name": details.name})
+        facts = {"name": details.name, **_set_contacts(customer.id, details.contacts, at=at)}
+        audit.record("customer.created", f"customer:{customer.id}", by=by, at=at, facts=facts)
     return customer
 
 
@@ -132,14 +132,9 @@ def edit(customer_id: int, details: CustomerDetails, *, version: int, by: Actor,
         )
         if moved != 1:
             raise CustomerChanged
-        _set_contacts(customer_id, details.contacts, by=by, at=at)
-        audit.record(
-            "customer.edited",
-            f"customer:{customer_id}",
-            by=by,
-            at=at,
-            facts={"before": before.legal_name, "after": details.legal_name},
-        )
+        people = _set_contacts(customer_id, details.contacts, at=at)
+        facts = {"before": before.legal_name, "after": details.legal_name, **people}
+        audit.record("customer.edited", f"customer:{customer_id}", by=by, at=at, facts=facts)
     return get(customer_id)
 
 
@@ -163,12 +158,13 @@ def _columns(details: CustomerDetails) -> dict[str, object]:
     }
 
 
-def _set_contacts(customer_id: int, wanted: tuple[ContactDetails, ...], *, by: Actor, at: datetime) -> None:
-    """Add, change and take away contacts by email. A contact may sign in for the customer, and no longer once gone.
+def _set_contacts(customer_id: int, wanted: tuple[ContactDetails, ...], *, at: datetime) -> dict[str, list[str]]:
+    """Add, change and take away contacts by email, and tell who may now sign in and who no longer may.
 
     The row of one who is gone stays, since mailed links name it.
     """
     known = {contact.email: contact for contact in Contact.select().where(Contact.customer == customer_id)}
+    let_in, let_out = [], []
     for contact in wanted:
         email = emails.plain(contact.email)
         values = {"name": contact.name, "receives_invoices": contact.receives_invoices, "removed_at": None}
@@ -177,16 +173,21 @@ def _set_contacts(customer_id: int, wanted: tuple[ContactDetails, ...], *, by: A
             Contact.insert(customer=customer_id, email=email, **values).execute()
         else:
             Contact.update(values).where(Contact.id == found.id).execute()
-        users.let_in(email, contact.name, customer_id, by=by, at=at)
+        if users.let_in(email, contact.name, customer_id, at=at):
+            let_in.append(email)
     for gone in known.values():
         if gone.removed_at is None:
             Contact.update(receives_invoices=False, removed_at=at).where(Contact.id == gone.id).execute()
-            users.let_out(gone.email, customer_id, by=by, at=at)
+            if users.let_out(gone.email, customer_id):
+                let_out.append(gone.email)
+    return {"let_in": let_in, "let_out": let_out}
 
 
 def _refuse_what_is_wrong(details: CustomerDetails) -> None:
     required = {"name": "Enter the customer's name", "legal_name": "Enter the customer's legal name"}
     problems = {field: words for field, words in required.items() if not 1 <= len(getattr(details, field)) <= 200}
+    if details.legal_name == details.name:  # one empty field, one problem: the legal name follows the name
+        problems.pop("legal_name", None)
     if len(details.country) != 2 or not details.country.isalpha():
         problems["country"] = "Enter a two-letter country code, like GB"
     if details.currency not in money.CURRENCIES:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from peewee import IntegrityError
+
 from billing import audit, emails, passwords, sessions
 from billing.actors import Actor
 from billing.db import transaction
@@ -90,25 +92,23 @@ def create_customer_user(
     return user
 
 
-def let_in(email: str, name: str, customer_id: int, *, by: Actor, at: datetime) -> None:
-    """Let a contact sign in for its customer, by mailed code; inside the caller's transaction.
+def let_in(email: str, name: str, customer_id: int, *, at: datetime) -> bool:
+    """Let a contact sign in for its customer, by mailed code; says whether that is new.
 
-    One email may belong to several customers (SETTLED 19). Staff stay staff: they see every customer by their role.
+    Inside the caller's transaction, which records it in its own audit row. One email may belong to several
+    customers. Staff stay staff: they see every customer by their role.
     """
-    user = by_email(email)
-    if user is None:
-        user = _insert(email, name or email, role=None, password_hash=None, at=at)
-        audit.record("user.created", f"user:{user.id}", by=by, at=at, facts={"customers": [customer_id]})
-        Membership.insert(user=user.id, customer=customer_id).execute()
-    elif user.role is None:
-        add_membership(user, customer_id, by=by, at=at)
+    user = by_email(email) or _insert_or_find(email, name or email, at=at)
+    if user.role is not None or Membership.select().where(_belongs(user.id, customer_id)).exists():
+        return False
+    Membership.insert(user=user.id, customer=customer_id).execute()
+    return True
 
 
-def let_out(email: str, customer_id: int, *, by: Actor, at: datetime) -> None:
-    """A contact who is gone sees that customer no more, from the next request on."""
+def let_out(email: str, customer_id: int) -> bool:
+    """A contact who is gone sees that customer no more, from the next request on; says whether that is new."""
     user = by_email(email)
-    if user is not None:
-        remove_membership(user, customer_id, by=by, at=at)
+    return user is not None and bool(Membership.delete().where(_belongs(user.id, customer_id)).execute())
 
 
 def add_membership(user: User, customer_id: int, *, by: Actor, at: datetime) -> None:
@@ -175,6 +175,15 @@ def _insert(email: str, name: str, *, role: Role | None, password_hash: str | No
     return User.create(
         email=emails.plain(email), name=name.strip(), role=role, password_hash=password_hash, created_at=at
     )
+
+
+def _insert_or_find(email: str, name: str, *, at: datetime) -> User:
+    """A new user, or the one whom somebody else added at this very moment."""
+    try:
+        with transaction():  # a savepoint, so that the caller's transaction lives on
+            return _insert(email, name, role=None, password_hash=None, at=at)
+    except (IntegrityError, EmailTaken):
+        return User.get(User.email == emails.plain(email))
 
 
 def _belongs(user_id: int, customer_id: int) -> Expression:

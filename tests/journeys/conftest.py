@@ -44,6 +44,6 @@ def at_work(
         with watched(chromium) as context:
             page = context.new_page()
             walks.sign_in(page, at_work)
-            walks.set_up(page)
+            at_work.wrong_at_first.extend(walks.set_up(page))
         yield at_work
         assert at_work.troubles() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests import servers
@@ -23,7 +23,10 @@ MOST_WORDS = 3_000  # of a log, told beside a failure
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One installation at work. `told` is the environment that its commands are given too."""
+    """One installation at work. `told` is the environment that its commands are given too.
+
+    `wrong_at_first` is what was wrong with its pages while it was empty.
+    """
 
     base: str
     bank: Bank
@@ -31,6 +34,7 @@ class House:
     web: Running
     worker: Running
     told: dict[str, str]
+    wrong_at_first: list[str] = field(default_factory=list)
 
     def flask(self, *words: str, **more: str) -> str:
         """What a command of the installation says; it must succeed."""

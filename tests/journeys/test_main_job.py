@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
+def test_a_fresh_installation_serves_everybody(at_work: House) -> None:
+    assert at_work.wrong_at_first == []
+
+
 def test_an_invoice_goes_from_draft_to_paid_by_webhook(chromium: Browser, at_work: House) -> None:
     with mailed(chromium, at_work) as (context, mail, number):
         guest = walks.open_as_guest(context, mail)
@@ -61,7 +65,7 @@ def test_where_no_webhook_comes_the_page_of_the_payment_settles_it(chromium: Bro
             guest = walks.open_as_guest(context, mail)
             walks.go_to_payment(guest, at_work)
             walks.pay(guest)
-            guest.get_by_role("heading", name="Payment received").wait_for()
+            guest.get_by_role("heading", name=walks.RECEIVED).wait_for()
             guest.get_by_role("link", name="Back to the invoice").click()
             assert at_work.bank.read("state")["webhooks"]["paused"]
             settled_everywhere(chromium, at_work, guest, number)
@@ -82,7 +86,7 @@ def test_after_a_declined_card_a_good_one_pays(chromium: Browser, at_work: House
         assert guest.get_by_role("button", name=f"Pay {walks.TOTAL}").is_visible(), "still owed"
         walks.go_to_payment(guest, at_work)
         walks.pay(guest)
-        guest.get_by_role("heading", name="Payment received").wait_for()
+        guest.get_by_role("heading", name=walks.RECEIVED).wait_for()
         guest.get_by_role("link", name="Back to the invoice").click()
         settled_everywhere(chromium, at_work, guest, number)
 
@@ -123,7 +127,7 @@ def same_on_page_and_paper(page: Page, pdf: bytes) -> None:
 def received(page: Page) -> bool:
     """Whether the page of a payment says so after looking again; looking changes nothing."""
     page.reload()
-    return page.get_by_role("heading", name="Payment received").is_visible()
+    return page.get_by_role("heading", name=walks.RECEIVED).is_visible()
 
 
 def settled(page: Page) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.browser.watching import at_desk, judged
 from tests.servers_sandbox import GOOD
 from tests.world import SELLER
 
@@ -25,6 +25,9 @@ STANDARD, ZERO = "S:200000", "Z:0"
 # (1,145.50 - 57.28) at 20 % = 217.64; (230.00 - 11.50) at 0 %; 1,306.72 + 217.64 = 1,524.36.
 TOTAL_MINOR, TOTAL = 1_524_36, "£1,524.36"
 FIGURES = {"£970.00", "£230.00", "£175.50", "£1,375.50", "−£68.78", "£1,306.72", "£1,088.22", "£217.64", "£218.50"}
+BUTTON = "View and pay invoice"
+INVOICE = re.compile(r"^http://localhost:\d+/invoices/INV-\d{4}-\d{4}$")
+RECEIVED = "Payment received"
 
 
 def sign_in(page: Page, house: House) -> None:
@@ -36,9 +39,11 @@ def sign_in(page: Page, house: House) -> None:
     page.get_by_role("button", name="Sign out").wait_for()
 
 
-def set_up(page: Page) -> None:
-    """A fresh installation asks first who bills; then there is somebody to bill."""
+def set_up(page: Page) -> list[str]:
+    """A fresh installation asks first who bills; then there is somebody to bill. Gives what is wrong with its pages."""
     assert "/admin/settings" in page.url
+    wrong = judged(page)
+    at_desk(page, "light")
     texts = {
         "name": SELLER.name,
         "legal_name": SELLER.legal_name,
@@ -57,7 +62,14 @@ def set_up(page: Page) -> None:
     page.locator("#currency").select_option(SELLER.currency)
     page.get_by_role("button", name="Save settings").click()
     page.get_by_text("The settings are saved.").wait_for()
+    page.get_by_role("link", name="Invoices").first.click()
+    page.get_by_role("heading", level=1, name="Invoices").wait_for()
+    wrong += judged(page)
+    at_desk(page, "light")
     page.get_by_role("link", name="Customers").first.click()
+    page.get_by_role("heading", level=1, name="Customers").wait_for()
+    wrong += judged(page)
+    at_desk(page, "light")
     page.get_by_role("link", name="New customer").first.click()
     buyer = {
         "name": CUSTOMER,
@@ -71,6 +83,7 @@ def set_up(page: Page) -> None:
         page.locator(f"#{name}").fill(text)
     page.get_by_role("button", name="Save customer").last.click()
     page.get_by_role("heading", level=1, name=CUSTOMER).wait_for()
+    return wrong
 
 
 def draft(page: Page, house: House, subject: str) -> None:
@@ -117,36 +130,18 @@ def issue(page: Page) -> str:
     return heading.inner_text().split()[0]
 
 
-class _Links(HTMLParser):
-    """The links of an HTML part, by their words."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: dict[str, str] = {}
-        self._open = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._open = str(dict(attrs).get("href")) if tag == "a" else self._open
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.found[data.strip()] = self._open
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = "" if tag == "a" else self._open
-
-
-def link_in(mail: Caught, words: str) -> str:
-    """Where the button of these words leads, in the HTML part."""
-    return _Links(mail.html()).found[words]
-
-
 def open_as_guest(context: BrowserContext, mail: Caught) -> Page:
-    """Follow the mailed link to the invoice, whose address tells nothing of the link."""
+    """The first click, in the mail: it leads to the invoice, whose address tells nothing of the link."""
+    page = read(context, mail)
+    page.get_by_role("link", name=BUTTON).click()
+    page.wait_for_url(INVOICE)
+    return page
+
+
+def read(context: BrowserContext, mail: Caught) -> Page:
+    """The HTML part of a mail, as a mail program shows it."""
     page = context.new_page()
-    page.goto(link_in(mail, "View and pay invoice"))
-    assert re.fullmatch(r"http://localhost:\d+/invoices/INV-\d{4}-\d{4}", page.url)
+    page.set_content(mail.html())
     return page
 
 
@@ -158,7 +153,7 @@ def download(page: Page) -> bytes:
 
 
 def go_to_payment(page: Page, house: House) -> None:
-    """From the invoice to the provider's page."""
+    """The second click: it leads from the invoice to the provider's page."""
     page.get_by_role("button", name=f"Pay {TOTAL}").click()
     page.wait_for_url(f"{house.bank.base_url}/c/pay/**")
 

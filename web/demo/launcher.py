@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
         _prepare(environment, kept)
         parts = _parts(folder, ports, environment)
         _start(parts, environment)
-        print(_welcome(ports, kept), flush=True)
+        print(_welcome(folder, ports, kept), flush=True)
         _watch(parts)
     except CannotStart as reason:
         print(f"\n{reason}", file=sys.stderr)
@@ -273,7 +273,7 @@ def _stop_all(parts: list[Part]) -> None:
             process.wait()
 
 
-def _welcome(ports: Ports, kept: dict[str, str]) -> str:
+def _welcome(folder: Path, ports: Ports, kept: dict[str, str]) -> str:
     address = f"http://localhost:{ports.web}"
     staff, customer = seed_words.STAFF_EMAIL, seed_words.CUSTOMER_EMAIL
     return f"""
@@ -291,7 +291,8 @@ def _welcome(ports: Ports, kept: dict[str, str]) -> str:
                         4000 0000 0000 9995   declined: insufficient funds
                         any future date, any CVC
 
-  Ctrl-C stops it; the next start keeps the data. To begin anew, remove var/demo/.
+  Ctrl-C stops it; the next start keeps the data. To begin anew, remove
+  {folder}.
 """
 
 

@@ -52,7 +52,7 @@ class NotANumber(Refusal):
 
 
 class AmbiguousNumber(Refusal):
-    """The marks can be read in two ways, such as 1.923 or 1923,48 in English (SETTLED 26)."""
+    """The marks can be read in two ways, such as 1.923 or 1923,48 in English."""
 
     def __init__(self, text: str, *, example: str, field: str | None = None) -> None:
         super().__init__(f"{text} can be read in two ways. Enter it like {example}", field=field)
@@ -167,7 +167,7 @@ def from_decimal(value: Decimal, currency: str) -> int:
 def read(text: str, currency: str, *, locale: str, field: str | None = None, signed: bool = False) -> int:
     """The minor units a person typed, read by their locale: 1923.48, 1,923.48, £1,923.48, spaces, 1'923.48.
 
-    Zero or more, unless `signed`. What can be read in two ways is refused with words (SETTLED 26).
+    Zero or more, unless `signed`. What can be read in two ways is refused with words.
     Raises: NotANumber, AmbiguousNumber, TooManyDecimals, OtherCurrency, NegativeAmount, AmountTooLarge.
     """
     places = exponent(currency)
@@ -362,4 +362,4 @@ def _names_a_currency(text: str) -> bool:
 
 
 def _example(places: int, decimal: str) -> str:
-    return f"1923{decimal}{'4805'[: min(places, 4)]}" if places else "1923"
+    return f"1923{decimal}{'480'[: places if places <= 3 else 2]}" if places else "1923"

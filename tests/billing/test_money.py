@@ -337,7 +337,7 @@ def test_the_bounds_of_a_number_are_inside() -> None:
 @pytest.mark.parametrize(
     ("text", "places", "words"),
     [
-        ("1.1234567", 6, "Enter at most 6 decimals, like 1923.4805"),
+        ("1.1234567", 6, "Enter at most 6 decimals, like 1923.48"),
         ("1.12", 1, "Enter at most 1 decimal, like 1923.4"),
         ("1.5", 0, "Enter a whole number, like 1923"),
     ],

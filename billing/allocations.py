@@ -1,7 +1,7 @@
 """Allocations: where a payment's money goes. Each is an opinion, written once; a change of mind is a new one.
 
 The money stands in customer credit (or in suspense) from the moment it came; applying it moves it from there to
-the receivable of an invoice. No allocation crosses customers or currencies (DOMAIN, Payments).
+the receivable of an invoice. No allocation crosses customers or currencies (docs/invariants.md I4).
 """
 
 from __future__ import annotations

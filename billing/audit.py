@@ -1,6 +1,6 @@
 """Who did what, when: an append-only chain in which each row's hash covers the row before it.
 
-Called last in every transaction: its head row is the last lock taken (SETTLED 23).
+Called last in every transaction: its head row is the last lock taken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`flask check`: recompute every invariant of RELIABILITY.md section 2 from the rows themselves.
+"""`flask check`: recompute the invariants of docs/invariants.md from the rows themselves.
 
 Each check is one statement or one walk that must find nothing; what it finds is told in a sentence.
 """

@@ -1,7 +1,7 @@
 """The only place that asks the time.
 
 `REMIT_NOW_FILE` names a file that holds an ISO 8601 instant and is read at each call, so that anyone can move
-the clock from outside (RELIABILITY 6.1). Start-up refuses it in production mode.
+the clock from outside. Start-up refuses it in production mode.
 """
 
 from __future__ import annotations

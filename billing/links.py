@@ -1,7 +1,7 @@
 """Mailed links: each opens one invoice and nothing else, and signs nobody in.
 
 A token is an HMAC of the link's id, so that a mail can be rendered at delivery; only its SHA-256 is stored.
-Opening a link changes nothing. Revoking one is a row (SETTLED 20; ASVS 6.5, 11.5).
+Opening a link changes nothing. Revoking one is a row (docs/decisions.md; ASVS 5.0 6.5, 11.5).
 """
 
 from __future__ import annotations

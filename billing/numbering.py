@@ -1,7 +1,7 @@
 """Gapless numbers: a counter row raised in the very transaction that uses the number.
 
 A rolled-back issue gives its number back; two issuers wait for each other on the row (PostgreSQL) or the file
-(SQLite). Numbers follow issue dates: no date before the last one of the series (DOMAIN, SETTLED 11).
+(SQLite). Numbers follow issue dates: no date before the last one of the series (docs/invariants.md I6).
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=120)
 MOST_TRIES = 12
 LONGEST_WAIT = timedelta(hours=6)
+SERVER_WAIT = timedelta(minutes=1)
 KILLED = "Each worker that took it ended before it could say what came of it."
 SECRET = frozenset({"sign_in_code"})  # what these said is forgotten once they left
 NEEDS_PDF = "invoice_issued"  # its mail carries the PDF, so it waits until the PDF is stored
@@ -122,6 +123,17 @@ def retry_later(mail: Mail, error: str, at: datetime) -> bool:
         return _finish(mail, state="dead", error=error[:500])
     wait = min(timedelta(seconds=15 * 2**mail.attempts), LONGEST_WAIT)
     return _finish(mail, state="queued", due_at=at + wait, error=error[:500])
+
+
+def put_back(mail: Mail, error: str, at: datetime) -> bool:
+    """Nobody was there to take it, which is not the mail's doing: the try does not count, however long it lasts."""
+    return _finish(mail, state="queued", attempts=max(mail.attempts - 1, 0), due_at=at + SERVER_WAIT, error=error[:500])
+
+
+def retry_dead(at: datetime) -> int:
+    """Give all tries again to the mails that were given up; gives how many. For when their cause is gone."""
+    with transaction():
+        return int(Mail.update(state="queued", attempts=0, due_at=at).where(Mail.state == "dead").execute())
 
 
 def refused(mail: Mail, error: str) -> bool:

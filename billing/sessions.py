@@ -1,7 +1,7 @@
 """Sessions: a signed-in browser, kept on the server. The browser holds a random token, we only its SHA-256.
 
 Begun at sign-in with a fresh token, ended by sign-out, by idleness, by age, by a new password or by disabling
-the user (ASVS 5.0 chapter 7). Finding one changes nothing; `touch` is the one write a GET may make (SETTLED 1).
+the user (ASVS 5.0 chapter 7). Finding one changes nothing; `touch` is the one write a GET may make (RFC 9110 9.2.1).
 """
 
 from __future__ import annotations

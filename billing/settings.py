@@ -1,4 +1,4 @@
-"""Settings from the environment, and what a production start refuses (RELIABILITY 6.2 and 6.6)."""
+"""Settings from the environment, and what a production start refuses."""
 
 from __future__ import annotations
 

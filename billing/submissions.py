@@ -1,7 +1,6 @@
 """Forms that were sent: each carries an id made with its page, and its first outcome is kept for good.
 
-Sent twice, by a double click or after a lost answer, it leads where it led first and does nothing again
-(RELIABILITY 6.7).
+Sent twice, by a double click or after a lost answer, it leads where it led first and does nothing again.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def show_invoice(number: str) -> Response:
 @portal.post("/invoices/<number>/viewed")
 @customer_or_guest
 def record_view(number: str) -> ResponseReturnValue:
-    """A person looked at it; the page's script says so after a real interaction (SETTLED 2)."""
+    """A person looked at it; the page's script says so after a real interaction (docs/decisions.md)."""
     invoices.record_view(theirs(number).id, by=person().actor, at=clock.now())
     return "", 204
 

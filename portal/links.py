@@ -1,6 +1,6 @@
 """Mailed links: opening one lets this browser see one invoice; one that is over can be asked for anew.
 
-Opening changes no row: mail scanners follow links too (SETTLED 1).
+Opening changes no row: mail scanners follow links too (RFC 9110 9.2.1).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Paying: off to the provider's page, and back to what became of it.
 
-The redirect back proves nothing (SETTLED 1): GET shows what is known, and a POST asks the provider. A guest sees
+The redirect back proves nothing: GET shows what is known, and a POST asks the provider. A guest sees
 the payments of their own link alone, and nobody is sent to another person's payment page.
 """
 
@@ -138,7 +138,7 @@ def _seen_by_asker(attempt_id: str) -> tuple[Attempt, Actor]:
         try:
             return payments.attempt_for(attempt_id, customer_id=asker.customer_id), asker.actor
         except Missing:
-            pass  # perhaps it was paid from a mailed link in this browser (SETTLED 25)
+            pass  # perhaps it was paid from a mailed link in this browser
     for invoice_id in payments.invoice_ids_of(attempt_id):
         guest = as_guest_of(invoice_id)
         if guest is not None:

@@ -2,7 +2,7 @@
 
 The library's service modules name every address and the TypedDict of its parameters; both are read from their
 source, so that whatever the application sends is checked against the same version it was written for.
-An unknown, missing or ill-typed parameter is refused in Stripe's words (PAYMENTS section 10.1).
+An unknown, missing or ill-typed parameter is refused in Stripe's words.
 """
 
 from __future__ import annotations

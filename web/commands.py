@@ -1,4 +1,4 @@
-"""Commands of the installation, `flask NAME` in a shell: the exit code of each is its verdict (RELIABILITY 6.3)."""
+"""Commands of the installation, `flask NAME` in a shell: the exit code of each is its verdict."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def on_database_trouble(error: Exception) -> Response:
-    """Locked, full, gone or out of connections: nothing was saved, and a later try may work (RELIABILITY 6.8)."""
-    log.error("database trouble", exc_info=error)  # with every cause: the last message alone can mislead (F10)
+    """Locked, full, gone or out of connections: nothing was saved, and a later try may work."""
+    log.error("database trouble", exc_info=error)  # with every cause: the last message alone can mislead
     return later(UNSURE if request.method == "POST" else "")
 
 

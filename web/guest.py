@@ -1,6 +1,6 @@
 """The scope of a mailed link: a signed cookie that names the documents a browser may see, and signs nobody in.
 
-It makes no row (SETTLED 1). Each request asks anew whether the link still opens, so revoking one counts at once.
+It makes no row (RFC 9110 9.2.1). Each request asks anew whether the link still opens, so revoking one counts at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Coarse limits on how often an address may ask, by Flask-Limiter: a wall against floods, not the sign-in rule.
 
 Tries of codes and passwords are counted in the database (billing/sign_in.py). In memory per process; in Redis
-where several machines serve (SETTLED 27).
+where several machines serve.
 """
 
 from __future__ import annotations

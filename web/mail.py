@@ -1,7 +1,7 @@
 """Mail leaves here: what the outbox holds is claimed, written, and sent one recipient at a time.
 
 "Accepted" means that the server said 250 to the whole message. A server that cannot be reached ends the run,
-so that one blackout costs one mail one try. Flask-Mail's own connection has neither timeout nor verified TLS;
+and where nobody let us in at all, no mail loses a try by it. Flask-Mail's own connection has neither timeout nor verified TLS;
 this one has both (measured: it would wait for ever, and trust any certificate).
 """
 
@@ -95,7 +95,14 @@ class Message(flask_mail.Message):
 
 
 class Unreachable(Exception):  # noqa: N818 - a state of the world, not a defect
-    """The server is not there, or wants nothing from us at all: try again later, and no other mail now."""
+    """The server wants nothing from us now: try again later, and no other mail in this run.
+
+    `began` tells whether this mail was on its way when that happened. Then the try counts: it may have arrived.
+    """
+
+    def __init__(self, words: str, *, began: bool) -> None:
+        super().__init__(words)
+        self.began = began
 
 
 def sender_address(settings: Settings) -> str:
@@ -141,7 +148,11 @@ def _deliver(mail: Mail, connection: SafeConnection, run: Delivered) -> None:
         outbox.refused(mail, str(reason))
         run.refused += 1
     except Unreachable as reason:
-        _later(mail, str(reason), run)
+        if reason.began:
+            _later(mail, str(reason), run)
+        else:
+            outbox.put_back(mail, str(reason), clock.now())
+            run.later += 1
         run.unreachable = True
     except smtplib.SMTPRecipientsRefused as answer:
         code, words = next(iter(answer.recipients.values()))
@@ -161,15 +172,18 @@ def _send(mail: Mail, connection: SafeConnection) -> None:
     """Write the mail and hand it over; returning means that the server said 250."""
     settings = connection.settings
     message = _message(letters.write(mail), mail, settings)
-    try:
-        if connection.host is None:
+    if connection.host is None:
+        try:
             connection.host = connection.configure_host()
+        except (OSError, smtplib.SMTPException) as failure:
+            raise Unreachable(f"{type(failure).__name__}: {failure}", began=False) from failure
+    try:
         connection.send(message)
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError):
         raise
     except (OSError, smtplib.SMTPException) as failure:
         connection.leave()
-        raise Unreachable(f"{type(failure).__name__}: {failure}") from failure
+        raise Unreachable(f"{type(failure).__name__}: {failure}", began=True) from failure
 
 
 def _message(letter: letters.Letter, mail: Mail, settings: Settings) -> Message:

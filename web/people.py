@@ -1,6 +1,6 @@
 """Who asks: staff, a customer's person, a guest of one mailed link, or nobody; and what each may open.
 
-A signed-in customer comes first; where the invoice is not theirs, the link they opened counts (SETTLED 25).
+A signed-in customer comes first; where the invoice is not theirs, the link they opened counts.
 Whatever says nothing about who may open it is closed (`guard`).
 """
 

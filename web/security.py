@@ -1,6 +1,6 @@
 """Every answer's security headers, CSRF on every unsafe method, and limits on what is read at all.
 
-ASVS 5.0 3.3, 3.4, 3.5.1, 4.1.3, 5.2.1; the policy is design/SPEC 2.3's, measured clean.
+ASVS 5.0 3.3, 3.4, 3.5.1, 4.1.3, 5.2.1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Signed-in browsers: the cookie of each face, over the rows of billing/sessions. The only import of Flask-Login.
 
 Flask-Login asks us who comes with each request; its own cookies and its session keys are never used, because a
-copied one would outlive the sign-out (RELIABILITY F2).
+copied one would outlive the sign-out (ASVS 5.0 7.4.1).
 """
 
 from __future__ import annotations

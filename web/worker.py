@@ -65,8 +65,8 @@ def draw_all(
     while not stopping() and _documents_due():
         try:
             one = documents.draw_due(renderer, invoice_html, at=clock.now(), limit=1)
-        except Exception:  # one page that cannot be written must not hold up the others; its lease runs out
-            log.exception("a document cannot be written")
+        except Exception:  # such as a disk that is full: its lease runs out, and it is tried again
+            log.exception("a document cannot be stored")
             one = 0
         stored += one
         failed += 1 - one
@@ -192,12 +192,13 @@ def main() -> int:
     try:
         settings = Settings.from_environment(os.environ)
         reasons = settings.refusals()
+        if not reasons:
+            startup.start(settings, patient=True)
     except SettingsRefused as refused:
         reasons = refused.reasons
     if reasons:
         log.error("the worker does not start: %s", " ".join(reasons))
         return 2
-    startup.start(settings, patient=True)
     run(settings)
     return 0
 

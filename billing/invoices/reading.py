@@ -65,7 +65,7 @@ def taxes(invoice_id: int) -> list[InvoiceTax]:
 
 
 def record_view(invoice_id: int, *, by: Actor, at: datetime) -> None:
-    """A person looked at it: the first view counts, later ones change nothing (SETTLED 2)."""
+    """A person looked at it: the first view counts, later ones change nothing (docs/decisions.md)."""
     with transaction():
         invoice = lock(Invoice.select(Invoice.id, Invoice.viewed_at).where(Invoice.id == invoice_id)).get()
         if invoice.viewed_at is None:

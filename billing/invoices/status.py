@@ -31,7 +31,7 @@ class Datable(Protocol):
 
 
 def is_overdue(invoice: Datable, on: date) -> bool:
-    """Something is owed and its due day is over: overdue starts the day after (DOMAIN, Dates)."""
+    """Something is owed and its due day is over: overdue starts the day after."""
     return invoice.balance_minor > 0 and invoice.due_on is not None and invoice.due_on < on
 
 

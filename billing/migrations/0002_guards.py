@@ -1,6 +1,6 @@
 """What the database itself refuses, whoever asks: changed documents, altered books, skipped numbers.
 
-RELIABILITY.md I1, I3 to I7, I11, I12 and I16 by raw SQL too.
+Invariants I1, I3 to I7, I11, I12 and I16 of docs/invariants.md, by raw SQL too.
 """
 
 from peewee import PostgresqlDatabase

@@ -1,7 +1,7 @@
 """Starting to pay: one decision, one attempt, one page; and what happens when two want to pay the same invoice.
 
 An invoice has at most one unfinished attempt. The same person with the same plan gets the page they have; anyone
-else is told who is paying, and may take over, which closes the other page first (SETTLED 8).
+else is told who is paying, and may take over, which closes the other page first.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PAGE_LIFETIME = timedelta(minutes=60)
 LEAST_TO_OPEN, LEAST_TO_PAY = timedelta(minutes=31), timedelta(minutes=5)
 MOST_ROUNDS = 4  # clearing older pages out of the way, one a round
 LONGEST_NONCE = 100
+PAID = ("processing", "succeeded")
 
 
 class Planned(NamedTuple):
@@ -59,7 +60,7 @@ class InvoiceCancelled(Conflict):
 
 
 class AmountChanged(Conflict):
-    """The page showed another amount than is due now; nobody pays a figure they have not seen (SPEC 4.7)."""
+    """The page showed another amount than is due now; nobody pays a figure they have not seen."""
 
     def __init__(self, invoice: Invoice, *, asked_minor: int) -> None:
         due = formatting.money(invoice.balance_minor, invoice.currency)
@@ -131,12 +132,20 @@ def take_over(
     payer: Actor,
     at: datetime,
 ) -> Attempt:
-    """Pay instead of somebody else of the same customer, whose page is closed first. Raises as start_checkout."""
+    """Pay instead of somebody else of the same customer, whose page is closed first. Raises as start_checkout.
+
+    Whoever could not begin to pay themselves closes nobody's page.
+    """
+    gateway.current()
     invoice_ids = {plan.invoice_id for plan in planned}
     theirs: Attempt | None = Attempt.get_or_none((Attempt.id == attempt_id) & (Attempt.customer == customer_id))
     if theirs is None or not invoice_ids & set(plan_of(theirs)):
         raise Missing("We cannot find that payment.")
     if theirs.payer != payer.key:
+        with transaction():
+            twin = _twin(nonce, customer_id, payer)
+            if twin is None or twin.status not in PAID:
+                _refuse_busy(_unfinished_on(_payable(customer_id, planned)), payer, at, besides=theirs)
         close(theirs, why=TAKEN_OVER, by=payer, at=at)
     return start_checkout(customer_id=customer_id, planned=planned, nonce=nonce, payer=payer, at=at)
 
@@ -162,24 +171,37 @@ def _decide(customer_id: int, planned: Sequence[Planned], nonce: str, payer: Act
     """The attempt to go on with: the one this form began, the person's open one, or a new one."""
     assert planned, "a payment pays something"
     assert 0 < len(nonce) <= LONGEST_NONCE, "a page makes a short nonce"
-    twin: Attempt | None = Attempt.get_or_none(Attempt.nonce == nonce)
-    if twin is not None and (twin.payer, twin.customer_id) != (payer.key, customer_id):
-        raise Missing("We cannot find that payment.")
-    if twin is not None and twin.status in {"processing", "succeeded"}:
+    twin = _twin(nonce, customer_id, payer)
+    if twin is not None and twin.status in PAID:
         return twin
     found = _payable(customer_id, planned)
     for attempt in _unfinished_on(found):
-        if attempt.status == "processing":
-            raise OnItsWay(attempt)
-        if attempt.expires_at <= at:
-            raise _InTheWay(attempt)
-        if attempt.payer != payer.key:
-            raise BeingPaid(attempt)
-        if plan_of(attempt) == dict(planned) and _has_time_left(attempt, at):
+        _refuse_busy([attempt], payer, at)
+        mine = attempt.payer == payer.key and plan_of(attempt) == dict(planned)
+        if mine and _has_time_left(attempt, at):
             return attempt
         raise _InTheWay(attempt)
     fresh_nonce = nonce if twin is None else f"{nonce}~{secrets.token_hex(4)}"
     return _record(customer_id, planned, fresh_nonce, payer, found[0].currency, at)
+
+
+def _twin(nonce: str, customer_id: int, payer: Actor) -> Attempt | None:
+    """The attempt this very form began, if it was sent before. Raises Missing where it is another person's."""
+    twin: Attempt | None = Attempt.get_or_none(Attempt.nonce == nonce)
+    if twin is not None and (twin.payer, twin.customer_id) != (payer.key, customer_id):
+        raise Missing("We cannot find that payment.")
+    return twin
+
+
+def _refuse_busy(attempts: Sequence[Attempt], payer: Actor, at: datetime, *, besides: Attempt | None = None) -> None:
+    """Raise OnItsWay or BeingPaid where money is under way, or another person has their page open."""
+    for attempt in attempts:
+        if besides is not None and attempt.id == besides.id:
+            continue
+        if attempt.status == "processing":
+            raise OnItsWay(attempt)
+        if attempt.expires_at > at and attempt.payer != payer.key:
+            raise BeingPaid(attempt)
 
 
 def _payable(customer_id: int, planned: Sequence[Planned]) -> list[Invoice]:

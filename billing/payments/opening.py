@@ -102,7 +102,7 @@ def _request(attempt: Attempt, customer_ref: str | None) -> gateway.CheckoutRequ
 def _customer_ref(attempt: Attempt, *, dead: str | None = None) -> str | None:
     """The provider's id of a signed-in payer's customer, made on first need; `dead` is one it no longer knows.
 
-    Guests have none: they see no saved cards (SETTLED 4).
+    Guests have none: they see no saved cards.
     """
     kind, _, user_id = attempt.payer.partition(":")
     if kind != "user":

@@ -67,12 +67,12 @@ def settle(intent_id: str, *, at: datetime) -> Payment | None:
     """Book what a payment intent brought, once; None where no money came (yet). Raises OutcomeUnknown, Declined.
 
     Right attempt, amount and currency: applied as planned, as far as the invoices still need it. Everything else
-    is kept with its reason: as the customer's credit, or in suspense where nobody knows whose it is (SETTLED 9).
+    is kept with its reason: as the customer's credit, or in suspense where nobody knows whose it is.
     """
     intent = gateway.current().intent(intent_id)
     with transaction():
         attempt, trouble = _attempt_of(intent)
-        if attempt is not None:
+        if attempt is not None and trouble != SECOND_PAYMENT:
             _advance(attempt, intent, at=at)
         if intent.status != "succeeded" or intent.received_minor <= 0:
             return None
@@ -84,7 +84,10 @@ def settle(intent_id: str, *, at: datetime) -> Payment | None:
 
 
 def _attempt_of(intent: Intent) -> tuple[Attempt | None, str]:
-    """The attempt this money belongs to, locked; or none, and why its plan does not hold for this money."""
+    """The attempt this money belongs to, locked, or none; and why its plan does not hold for this money, or "".
+
+    SECOND_PAYMENT: the attempt has its money already, and says only whose this is.
+    """
     attempt: Attempt | None = None
     if intent.reference:
         attempt = lock(Attempt.select().where(Attempt.id == intent.reference)).get_or_none()
@@ -92,11 +95,11 @@ def _attempt_of(intent: Intent) -> tuple[Attempt | None, str]:
         attempt = lock(Attempt.select().where(Attempt.intent_id == intent.id)).get_or_none()
     if attempt is None:
         return None, UNKNOWN_ATTEMPT
-    if attempt.intent_id not in {None, intent.id}:
-        return None, SECOND_PAYMENT
     payer = _customer_of(intent)
     if payer is not None and payer.id != attempt.customer_id:
         return None, WRONG_CUSTOMER
+    if attempt.intent_id not in {None, intent.id}:
+        return attempt, SECOND_PAYMENT
     if intent.currency != attempt.currency:
         return attempt, WRONG_CURRENCY
     if intent.status == "succeeded" and intent.received_minor != attempt.minor:
@@ -155,13 +158,14 @@ def _record(intent: Intent, attempt: Attempt | None, trouble: str, *, at: dateti
     if owner is None and trouble != WRONG_CUSTOMER:
         known = _customer_of(intent)
         owner = known.id if known else None
+    carried_out = None if trouble == SECOND_PAYMENT else attempt  # an attempt is carried out by one payment
     try:
         with database.atomic():
             made: Payment = Payment.create(
-                reference=attempt.id if attempt else new_reference(),
+                reference=carried_out.id if carried_out else new_reference(),
                 intent_id=intent.id,
                 charge_id=intent.charge_id,
-                attempt=attempt.id if attempt else None,
+                attempt=carried_out.id if carried_out else None,
                 customer=owner,
                 currency=intent.currency,
                 minor=intent.received_minor,

@@ -1,4 +1,4 @@
-"""kill -9 of the worker at its worst moments: afterwards everything is sent and drawn once (RELIABILITY 5, K)."""
+"""kill -9 of the worker at its worst moments: afterwards everything is sent and drawn once."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def once(bank: Bank) -> Iterator[stripe.StripeClient]:
 
 
 def session_terms(amount_minor: int = 12_345, currency: str = "usd", **more: Any) -> dict[str, Any]:
-    """What the application asks for (PAYMENTS section 4)."""
+    """What the application asks for."""
     return {
         "mode": "payment",
         "client_reference_id": "att_1",

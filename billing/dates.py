@@ -61,11 +61,6 @@ def add_months(anchor: date, months: int) -> date:
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
 
 
-def end_of_month(day: date) -> date:
-    """The last day of that day's month."""
-    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
-
-
 def due_on(issue_on: date, terms_days: int) -> date:
     """The last day to pay on time: net terms count calendar days after the issue date; 0 is due on receipt.
 

@@ -164,11 +164,6 @@ def renew_hash(user: User, password: str) -> None:
         User.update(password_hash=password_hash).where(same).execute()
 
 
-def any_admin() -> bool:
-    """Whether somebody can run this installation; a fresh one has nobody (ASVS 6.3.2)."""
-    return bool(User.select(User.id).where((User.role == "admin") & User.disabled_at.is_null()).exists())
-
-
 def _insert(email: str, name: str, *, role: Role | None, password_hash: str | None, at: datetime) -> User:
     if by_email(email) is not None:
         raise EmailTaken

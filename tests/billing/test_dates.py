@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, timedelta
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_month_outside_the_calendar_is_refused_by_name(anchor: date, months: i
 def test_adding_months_keeps_the_day_unless_the_month_is_shorter(anchor: date, months: int) -> None:
     day = dates.add_months(anchor, months)
     assert (day.year - anchor.year) * 12 + day.month - anchor.month == months
-    assert day.day == min(anchor.day, dates.end_of_month(day).day)
+    assert day.day == min(anchor.day, monthrange(day.year, day.month)[1])
 
 
 @given(anchor=ANCHORS, n=st.integers(0, 240), months=st.integers(1, 24))
@@ -98,15 +99,3 @@ def test_a_due_day_outside_the_calendar_is_refused() -> None:
     with pytest.raises(dates.DateOutOfRange) as refused:
         dates.due_on(date(9999, 12, 31), 1)
     assert refused.value.days == 1
-
-
-@pytest.mark.parametrize(
-    ("day", "last"),
-    [
-        (date(2026, 2, 1), date(2026, 2, 28)),
-        (date(2028, 2, 29), date(2028, 2, 29)),
-        (date(2026, 12, 5), date(2026, 12, 31)),
-    ],
-)
-def test_the_end_of_a_month(day: date, last: date) -> None:
-    assert dates.end_of_month(day) == last

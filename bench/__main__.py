@@ -39,7 +39,9 @@ def main(words: list[str]) -> int:
         kept.mkdir(parents=True, exist_ok=True)
         _say(f"Making books of {sizes[0].invoices:,} and {sizes[1].invoices:,} invoices ...", began)
         ports = (asked.port, asked.port + 1)
-        with prepared(folder=folder, kept=kept, sizes=sizes, rounds=rounds, ports=ports) as ground:
+        with prepared(
+            folder=folder, kept=kept, sizes=sizes, rounds=rounds, ports=ports, server=asked.database
+        ) as ground:
             for name, measure in _parts(asked).items():
                 if asked.only and name not in asked.only:
                     continue
@@ -49,6 +51,7 @@ def main(words: list[str]) -> int:
         [
             results.circumstances(
                 day=clock.today(ZONE),
+                database="PostgreSQL" if asked.database else "SQLite",
                 sizes=" and ".join(
                     f"{size.name} = {size.customers:,} customers, {size.invoices:,} invoices" for size in sizes
                 ),
@@ -88,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", choices=SIZES, help="the smaller books (S)")
     parser.add_argument("--large", choices=SIZES, help="the larger books (M)")
     parser.add_argument("--books", type=Path, help="a folder that keeps the books for the next run of the day")
+    parser.add_argument("--database", help="a PostgreSQL server on which databases may be made: ours is measured there")
     parser.add_argument("--targets", type=Path, help="other servers to be measured in the same rounds, see docs")
     parser.add_argument("--port", type=int, default=8640, help="the first of two free ports (8640)")
     return parser

@@ -7,11 +7,11 @@ do the indexes; then the product's own checks recompute every balance.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -81,8 +81,7 @@ def sqlite_books(size: Size, folder: Path) -> Path:
     if path.exists():
         return path
     unfinished = path.with_suffix(".part")
-    for leftover in folder.glob(f"{unfinished.name}*"):
-        leftover.unlink()
+    unfinished.unlink(missing_ok=True)
     with _opened(f"sqlite:///{unfinished}") as real:
         migrate(real)
         books = _begin(size, today)
@@ -90,19 +89,29 @@ def sqlite_books(size: Size, folder: Path) -> Path:
         _load_sqlite(unfinished, books)
         real.connect(reuse_if_open=True)
         _prove_sound()
-    shutil.move(unfinished, path)
+    unfinished.rename(path)
+    for leftover in folder.glob(f"{unfinished.name}.*"):  # the locks of migrating and of writing
+        leftover.unlink()
     return path
 
 
-def fill_postgres(url: str, size: Size) -> None:
-    """Fill an empty PostgreSQL database with the same books."""
-    with _opened(url) as real:
-        migrate(real)
-        books = _begin(size, clock.today(ZONE))
-        real.close_all()
-        _load_postgres(url, books)
-        real.connect(reuse_if_open=True)
-        _prove_sound()
+@contextmanager
+def postgres_books(server: str, size: Size) -> Iterator[str]:
+    """A PostgreSQL database of its own with the same books, dropped afterwards; gives its URL."""
+    name = f"remit_bench_{size.name.lower()}"
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        with _opened(url) as real:
+            migrate(real)
+            books = _begin(size, clock.today(ZONE))
+            _load_postgres(url, books)
+            _prove_sound()
+        yield url
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bench import filling, visitor
 from bench.books import BIG
@@ -18,7 +20,6 @@ from billing.rendering import Renderer, invoice_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from flask import Flask
 
@@ -34,11 +35,15 @@ class Town:
 
     size: Size
     url: str
-    path: Path
     real: Any
     token: str
     invoice_id: int
     number: str
+
+    @property
+    def path(self) -> Path:
+        """The file of a SQLite database."""
+        return Path(urlsplit(self.url).path[1:])
 
     def use(self) -> None:
         """Speak to this database from now on."""
@@ -51,11 +56,13 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every measurement is given."""
+    """What every measurement is given. The floor is SQLite always; without --database it shares our own books."""
 
     folder: Path
     small: Town
     large: Town
+    floor_small: Town
+    floor_large: Town
     app: Flask
     visitor: Visitor
     floor: Floor
@@ -66,37 +73,46 @@ class Ground:
     @property
     def floor_cookie(self) -> str:
         """How the floor knows who is there: by the same session."""
-        return f"{COOKIE}={self.large.token}"
+        return f"{COOKIE}={self.floor_large.token}"
 
 
 @contextmanager
 def prepared(
-    *, folder: Path, kept: Path, sizes: tuple[Size, Size], rounds: int, ports: tuple[int, int]
+    *, folder: Path, kept: Path, sizes: tuple[Size, Size], rounds: int, ports: tuple[int, int], server: str | None
 ) -> Iterator[Ground]:
-    """Make or find the books in `kept`, copy them to `folder`, sign in, and draw the document that is served."""
+    """Make or find the books in `kept`, copy them to `folder`, sign in, and draw the document that is served.
+
+    `server` is a PostgreSQL server on which databases are made for our side and dropped afterwards.
+    """
     pristine = [filling.sqlite_books(size, kept) for size in sizes]
     copies = [folder / f"{size.name}.db" for size in sizes]
     for source, copy in zip(pristine, copies, strict=True):
         shutil.copyfile(source, copy)
-    app = visitor.application(f"sqlite:///{copies[0]}", folder)
-    with Renderer() as renderer:
-        small, large = (_town(size, copy, renderer) for size, copy in zip(sizes, copies, strict=True))
+    with Renderer() as renderer, ExitStack() as stack:
+        app = visitor.application(f"sqlite:///{copies[0]}", folder)
+        small, large = (_town(size, f"sqlite:///{copy}", renderer) for size, copy in zip(sizes, copies, strict=True))
         document = folder / "document.pdf"
-        large.use()
         document.write_bytes(documents.content(large.invoice_id))
+        floor = Floor(large.path, document)
+        floor_small, floor_large = small, large
+        if server:
+            urls = [stack.enter_context(filling.postgres_books(server, size)) for size in sizes]
+            small, large = (_town(size, url, renderer) for size, url in zip(sizes, urls, strict=True))
+        for town in {small, large, floor_small, floor_large}:
+            stack.callback(town.real.close_all)
         yield Ground(
             folder=folder,
             small=small,
             large=large,
+            floor_small=floor_small,
+            floor_large=floor_large,
             app=app,
             visitor=Visitor(app),
-            floor=Floor(large.path, document),
+            floor=floor,
             renderer=renderer,
             rounds=rounds,
             ports=ports,
         )
-    for town in (small, large):
-        town.real.close_all()
 
 
 def snapshot_of(town: Town, lines: int) -> dict[str, Any]:
@@ -118,8 +134,8 @@ def copy_of(town: Town, path: Path) -> Path:
     return path
 
 
-def _town(size: Size, path: Path, renderer: Renderer) -> Town:
-    real = db.open_database(f"sqlite:///{path}")
+def _town(size: Size, url: str, renderer: Renderer) -> Town:
+    real = db.open_database(url)
     db.use(real)
     real.connect(reuse_if_open=True)  # stays open: a pooled connection as a thread of the server has it
     token = visitor.sign_in()
@@ -128,4 +144,4 @@ def _town(size: Size, path: Path, renderer: Renderer) -> Town:
         documents.queue(invoice_id, at=clock.now())
     drawn = documents.draw_due(renderer, invoice_html, at=clock.now())
     assert drawn == 1, "the document of the invoice was drawn"
-    return Town(size, f"sqlite:///{path}", path, real, token, invoice_id, number)
+    return Town(size, url, real, token, invoice_id, number)

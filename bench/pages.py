@@ -88,6 +88,8 @@ def _depth(ground: Ground) -> list[Line]:
         Line(row=2, what=f"{words}: CPU", ours=cost[one].cpu_ms / cost[other].cpu_ms, unit="x", goal=1.15)
         for words, one, other in pairs
     ]
+    if not db.is_sqlite():  # PostgreSQL counts no steps
+        return lines
     steps = {key: _steps_of_page(key) for key in (None, deep["all"])}
     steps_words = "last page of all to its first: steps of SQLite"
     return [*lines, Line(row=2, what=steps_words, ours=steps[deep["all"]] / steps[None], unit="x", goal=1.15)]

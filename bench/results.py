@@ -65,7 +65,9 @@ def table(lines: Sequence[Line]) -> str:
     )
 
 
-def circumstances(*, day: date, sizes: str, rounds: int, load: tuple[float, float], seconds: float) -> str:
+def circumstances(
+    *, day: date, database: str, sizes: str, rounds: int, load: tuple[float, float], seconds: float
+) -> str:
     """Where and how it was measured, a fact a line."""
     model = re.search(r"model name\s*: (.*)", (PROC / "cpuinfo").read_text())
     facts = {
@@ -73,7 +75,7 @@ def circumstances(*, day: date, sizes: str, rounds: int, load: tuple[float, floa
         "Machine": f"{os.cpu_count()} cores, {model[1] if model else platform.machine()}, {platform.system()}",
         "Load before and after": f"{load[0]:.1f}, {load[1]:.1f}",
         "Software": f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
-        "Books": sizes,
+        "Books": f"{sizes}; ours on {database}, the floor on SQLite",
         "Rounds": f"{rounds}, interleaved; medians",
     }
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.ground import Ground
     from bench.loader import Load
 
-REQUESTS = {1: 60, 8: 240}  # clients: requests of a job
+REQUESTS = {1: 40, 8: 160}  # clients: requests of a job
 
 
 @dataclass(frozen=True, slots=True)

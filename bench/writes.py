@@ -76,7 +76,9 @@ def issue_in(town: Town, invoice_id: int) -> None:
 def _issue(ground: Ground) -> list[Line]:
     calls = 1 + ground.rounds * CALLS
     small, large = iter(drafts(ground.small, calls + 2 * TRACED + 3)), iter(drafts(ground.large, calls))
-    raw_path = copy_of(ground.small, ground.folder / "raw.db")
+    if ground.floor_small is not ground.small:
+        drafts(ground.floor_small, calls + 1)
+    raw_path = copy_of(ground.floor_small, ground.folder / "raw.db")
     raw_drafts = iter(_drafts_in(raw_path))
     raw = RawBooks(raw_path, clock.today(ZONE))
     contenders: dict[str, Callable[[], object]] = {
@@ -126,7 +128,7 @@ def _fsyncs_of_an_issue(ground: Ground, ids: Iterator[int]) -> float | None:
     None where there is no strace, or it may not trace.
     """
     strace = shutil.which("strace")
-    if strace is None:
+    if strace is None or ground.small is not ground.floor_small:  # PostgreSQL's own processes call fsync there
         return None
     counts = []
     for issues in (1, 1 + TRACED):
@@ -159,7 +161,7 @@ def _payment(ground: Ground) -> list[Line]:
         "SELECT id, customer_id, balance_minor FROM invoice WHERE balance_minor > 0 AND status = 'issued'"
         f" ORDER BY id LIMIT {calls}"
     ).fetchall()
-    raw = RawBooks(copy_of(ground.small, ground.folder / "raw-paid.db"), clock.today(ZONE))
+    raw = RawBooks(copy_of(ground.floor_small, ground.folder / "raw-paid.db"), clock.today(ZONE))
     came, real = Remembered(), gateway.current()
     gateway.use(came)
     intents = iter([came.pay(_attempt(*row), CARD, clock.now()) for row in open_invoices])
@@ -217,7 +219,7 @@ def _repeated_delivery(ground: Ground) -> list[Line]:
     payload = str(db.execute("SELECT payload FROM stripe_event ORDER BY id LIMIT 1").fetchone()[0]).encode()
     signature = _signed(payload)
     request = Request("/webhooks/stripe").but(Stripe_Signature=signature)
-    connection = sqlite3.connect(town.path, isolation_level=None)
+    connection = sqlite3.connect(ground.floor_large.path, isolation_level=None)
 
     def floor() -> None:
         _signed(payload)
@@ -235,8 +237,9 @@ def _repeated_delivery(ground: Ground) -> list[Line]:
     with traced(connection) as least:
         floor()
     connection.close()
+    written = Line(row=19, what="webhook repeat: rows written", ours=ran.rows_written, unit="", goal=0)
     return [
-        Line(row=19, what="webhook repeat: rows written", ours=ran.rows_written, unit="", goal=0),
+        *([written] if db.is_sqlite() else []),  # PostgreSQL does not count them; the test suite proves it there
         Line(row=19, what="webhook repeat: statements", ours=ran.count, unit="", floor=len(least)),
         Line(
             row=19,

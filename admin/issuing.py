@@ -64,6 +64,7 @@ def void(invoice_id: int) -> ResponseReturnValue:
         "recipients": customers.recipients(invoice.customer_id),
     }
     if request.method == "GET":
+        invoices.refuse_void(invoice)
         return forms.show(*VOID, attempt=payments.in_flight(invoice_id), **shown)
     forms.shown_again(*VOID, attempt=None, **shown)
     voided = _void(invoice_id, reason)

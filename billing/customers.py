@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from peewee import fn
 
-from billing import audit, emails, money, users
+from billing import audit, emails, formatting, money, users
 from billing.db import transaction
 from billing.errors import Conflict, Invalid, Missing
 from billing.tables import Contact, Customer, CustomerBalance, Invoice
@@ -188,7 +188,9 @@ def _refuse_what_is_wrong(details: CustomerDetails) -> None:
     problems = {field: words for field, words in required.items() if not 1 <= len(getattr(details, field)) <= 200}
     if details.legal_name == details.name:  # one empty field, one problem: the legal name follows the name
         problems.pop("legal_name", None)
-    if len(details.country) != 2 or not details.country.isalpha():
+    if not details.address:
+        problems["address"] = "Enter the customer's address"
+    if not formatting.is_country(details.country.upper()):
         problems["country"] = "Enter a two-letter country code, like GB"
     if details.currency not in money.CURRENCIES:
         problems["currency"] = "Choose a currency"

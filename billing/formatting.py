@@ -24,6 +24,7 @@ NO_BREAK_SPACE = "\u00a0"
 NARROW_NO_BREAK_SPACE = "\u202f"
 PPM_PER_PERCENT = 10_000
 RELATIVE_DAYS = 30
+NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # two letters of CLDR's that name none
 CACHED_STYLES = 1024
 CACHED_DAYS = 4096  # a list names the same days again and again, and Babel takes its time for each
 
@@ -139,6 +140,11 @@ def relative_due(due_on: date, on: date, *, locale: str = DEFAULT_LOCALE) -> str
     if days < 0:
         return "1 day overdue" if days == -1 else f"{-days} days overdue"
     return {0: "Due today", 1: "Due tomorrow"}.get(days, f"Due in {days} days")
+
+
+def is_country(code: str) -> bool:
+    """Whether it is a country's ISO 3166-1 alpha-2 code, in capitals."""
+    return len(code) == 2 and code not in NO_COUNTRIES and code in _locale(DEFAULT_LOCALE).territories
 
 
 @lru_cache(maxsize=CACHED_STYLES)

@@ -46,3 +46,10 @@ def last_on(key: str) -> date | None:
 
     row = Counter.get_or_none(Counter.key == key)
     return row.last_on if row else None
+
+
+def series() -> list[str]:
+    """The names of all series, such as "INV-2026"; there is one a year."""
+    from billing.tables import Counter
+
+    return [row.key for row in Counter.select(Counter.key).order_by(Counter.key)]

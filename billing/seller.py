@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from billing import audit, money
+from billing import audit, formatting, money
 from billing.db import transaction
 from billing.errors import Conflict, Invalid, Refusal
 from billing.prepared import Prepared
@@ -94,7 +94,7 @@ def _refuse_what_is_wrong(details: SellerDetails) -> None:
     problems = {field: words for field, words in required.items() if not 1 <= len(getattr(details, field)) <= 200}
     if not details.address:
         problems["address"] = "Enter your address"
-    if len(details.country) != 2 or not details.country.isalpha():
+    if not formatting.is_country(details.country.upper()):
         problems["country"] = "Enter a two-letter country code, like GB"
     if "@" not in details.email:
         problems["email"] = "Enter an email address, like billing@example.com"

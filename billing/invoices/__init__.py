@@ -22,7 +22,7 @@ from billing.invoices.listing import (
 )
 from billing.invoices.reading import NOT_FOUND, for_customer, get, lines, record_view, taxes
 from billing.invoices.status import is_overdue, status_of
-from billing.invoices.voiding import InvoiceBeingPaid, InvoiceHasEffect, InvoiceNotIssued, void
+from billing.invoices.voiding import InvoiceBeingPaid, InvoiceHasEffect, InvoiceNotIssued, refuse_void, void
 
 __all__ = [
     "ADMIN_TABS",
@@ -59,6 +59,7 @@ __all__ = [
     "preview",
     "preview_of_issue",
     "record_view",
+    "refuse_void",
     "remove_draft",
     "status_of",
     "taxes",

@@ -23,7 +23,7 @@ class InvoiceNotDraft(Conflict):
     """Only a draft can be edited, issued or removed."""
 
     def __init__(self, invoice: Invoice) -> None:
-        super().__init__(f"Invoice {invoice.number} is issued and cannot change. You can still credit it.")
+        super().__init__(f"Invoice {invoice.number} is issued and cannot change any more.")
         self.invoice = invoice
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from billing import numbering
 from billing.db import execute
 from billing.invoices.status import status_of
 from billing.tables.base import Instant
@@ -150,13 +151,19 @@ def admin_page(
     after: str | None = None,
     limit: int = 50,
 ) -> InvoicePage:
-    """Everybody's invoices. `q` is the beginning of a number; `customer_ids` limits to these customers."""
+    """Everybody's invoices. `q` is a number or its beginning; `customer_ids` limits to these customers.
+
+    Digits alone ("267", "2026-0267") mean that number in each series there is.
+    """
     order = _ADMIN.get(tab, _ADMIN["all"])
     where: list[str] = [order.where]
     values: list[Any] = list(_overdue_value(order, on))
     if customer_ids:
         where.append(f"i.customer_id IN ({', '.join('?' for _ in customer_ids)})")
         values += customer_ids
+    elif named := _numbers_meant(q):
+        where.append(f"i.number IN ({', '.join('?' for _ in named)})")
+        values += named
     elif q:
         where.append("i.number >= ? AND i.number < ?")
         values += [q.upper(), q.upper() + AFTER_ASCII]
@@ -263,6 +270,14 @@ def _read_key(after: str | None, order: _Order) -> tuple[Any, ...] | None:
         else:
             return None
     return tuple(key)
+
+
+def _numbers_meant(q: str) -> list[str]:
+    """The whole numbers that digits stand for, and none for any other text."""
+    year, _, digits = q.rpartition("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 9) or (year and not year.isdecimal()):
+        return []
+    return [f"{series}-{int(digits):04d}" for series in numbering.series() if not year or series.endswith(f"-{year}")]
 
 
 def _overdue_value(order: _Order, on: date) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class InvoiceHasEffect(Conflict):
     """Money was applied to it: a credit note corrects it, a void would hide it."""
 
     def __init__(self, invoice: Invoice) -> None:
-        super().__init__(f"Money was applied to invoice {invoice.number}, so it cannot be voided. Credit it instead.")
+        super().__init__(f"Money was applied to invoice {invoice.number}, so it cannot be voided.")
 
 
 class InvoiceBeingPaid(Conflict):
@@ -55,7 +55,8 @@ def void(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
         invoice: Invoice | None = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
         if invoice is None:
             raise Missing(NOT_FOUND)
-        _refuse_what_had_effect(invoice)
+        refuse_void(invoice)
+        _refuse_while_paying(invoice)
         legs = [
             ledger.Leg(
                 debit=debit,
@@ -98,7 +99,8 @@ def void(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
     return voided
 
 
-def _refuse_what_had_effect(invoice: Invoice) -> None:
+def refuse_void(invoice: Invoice) -> None:
+    """Raise InvoiceNotIssued or InvoiceHasEffect where void would, so that nobody is asked for a reason in vain."""
     if invoice.status != "issued":
         raise InvoiceNotIssued(invoice)
     if (
@@ -106,6 +108,9 @@ def _refuse_what_had_effect(invoice: Invoice) -> None:
         or Allocation.select(Allocation.id).where(Allocation.invoice == invoice.id).exists()
     ):
         raise InvoiceHasEffect(invoice)
+
+
+def _refuse_while_paying(invoice: Invoice) -> None:
     attempt = (
         Attempt.select()
         .join(PlannedAllocation)

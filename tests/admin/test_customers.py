@@ -81,7 +81,11 @@ def add_customers(world: World, count: int) -> None:
     with transaction():
         for number in range(count):
             details = customers.CustomerDetails(
-                name=f"Bakery {number:03}", legal_name=f"Bakery {number}", address=(), country="GB", currency="GBP"
+                name=f"Bakery {number:03}",
+                legal_name=f"Bakery {number}",
+                address=("1 Mill Lane",),
+                country="GB",
+                currency="GBP",
             )
             customers.create(details, by=world.sam, at=AT)
 

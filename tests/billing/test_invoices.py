@@ -278,3 +278,18 @@ def test_the_summary_adds_up_what_is_owed(world: World) -> None:
         "paid": 0,
         "void": 0,
     }
+
+
+@pytest.mark.parametrize("typed", ["INV-2026-0002", "inv-2026-00", "2", "0002", "2026-0002"])
+def test_staff_find_a_number_by_its_beginning_or_its_digits(world: World, typed: str) -> None:
+    world.issued()
+    second = world.issued()
+    found = [row.number for row in invoices.admin_page(tab="all", on=TODAY, q=typed).rows]
+    assert second.number in found
+    assert found == [second.number] or typed.endswith("00")
+
+
+def test_what_cannot_be_voided_is_refused_before_a_reason_is_asked_for(world: World) -> None:
+    invoices.refuse_void(world.issued())
+    with pytest.raises(invoices.InvoiceNotIssued):
+        invoices.refuse_void(world.draft())

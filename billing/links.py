@@ -129,9 +129,18 @@ def renew(text: str, *, at: datetime) -> bool:
     return True
 
 
+def of_invoice(invoice_id: int, link_id: str) -> Link:
+    """One link of an invoice, for staff. Raises Missing."""
+    link: Link | None = Link.get_or_none((Link.id == link_id) & (Link.invoice == invoice_id))
+    if link is None:
+        raise Missing("We cannot find that link.")
+    return link
+
+
 def revoke(link: Link, *, by: Actor, at: datetime) -> None:
-    """End a link. A second time changes nothing."""
+    """End a link, which then is not renewed either. A second time changes nothing."""
     with transaction():
+        lock(Link.select().where(Link.id == link.id)).get()
         if not _revoked(link.id):
             LinkRevocation.insert(link=link.id, at=at, by=by.key).execute()
             audit.record("link.revoked", f"link:{link.id}", by=by, at=at, facts={"invoice_id": link.invoice_id})

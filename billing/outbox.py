@@ -48,6 +48,7 @@ class Delivery:
     due_at: datetime
     accepted_at: datetime | None
     pdf_state: str  # of the invoice's drawing: queued, drawing, stored, failed
+    link_id: str | None
     link_expires_at: datetime | None
     link_revoked_at: datetime | None
 
@@ -143,13 +144,13 @@ def refused(mail: Mail, error: str) -> bool:
 
 def for_invoice(invoice_id: int) -> list[Delivery]:
     """The mails of an invoice in the order they were queued, at most MOST_SHOWN, in one statement."""
-    link_id = "json_extract(m.context, '$.link_id')" if is_sqlite() else "m.context ->> 'link_id'"
+    its_link = "json_extract(m.context, '$.link_id')" if is_sqlite() else "m.context ->> 'link_id'"
     found = execute(  # the only words put in are one of two constants and a constant limit
         f"""SELECT m.event, m.recipient, m.recipient_name, m.state, m.error, m.due_at, m.accepted_at,
-            COALESCE(r.state, ''), l.expires_at, v.at
+            COALESCE(r.state, ''), l.id, l.expires_at, v.at
         FROM mail m
         LEFT JOIN rendering r ON r.invoice_id = m.invoice_id
-        LEFT JOIN link l ON l.id = {link_id}
+        LEFT JOIN link l ON l.id = {its_link}
         LEFT JOIN link_revocation v ON v.link_id = l.id
         WHERE m.invoice_id = ? ORDER BY m.id LIMIT {MOST_SHOWN}""",  # noqa: S608 - constants, see above
         (invoice_id,),
@@ -164,10 +165,11 @@ def for_invoice(invoice_id: int) -> list[Delivery]:
             due_at=_known(due),
             accepted_at=_instant(accepted),
             pdf_state=pdf_state,
+            link_id=link_id,
             link_expires_at=_instant(expires),
             link_revoked_at=_instant(revoked),
         )
-        for event, recipient, name, state, error, due, accepted, pdf_state, expires, revoked in found
+        for event, recipient, name, state, error, due, accepted, pdf_state, link_id, expires, revoked in found
     ]
 
 

@@ -62,6 +62,11 @@ OWN_PDF: Things = OWN_INVOICE | {
     "issued": table("sign in", alice=503, gina="missing", guest=503),
     "void": table("sign in", alice=503, gina="missing", guest=503),
 }
+# A link is found through its own invoice alone.
+LINK_FOR_ADMINS: Things = {
+    "issued": ADMINS, "void": ADMINS, "draft": UNKNOWN_TO_ADMINS, "crossed": UNKNOWN_TO_ADMINS,
+    "unknown": UNKNOWN_TO_ADMINS,
+}  # fmt: skip
 CUSTOMER_FOR_STAFF: Things = {"acme": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF}
 CUSTOMER_FOR_ADMINS: Things = {"acme": ADMINS, "unknown": UNKNOWN_TO_ADMINS}
 
@@ -124,6 +129,7 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("POST", "/admin/invoices/<int:invoice_id>/issue"): INVOICE_FOR_ADMINS,
     ("GET", "/admin/invoices/<int:invoice_id>/void"): INVOICE_FOR_ADMINS,
     ("POST", "/admin/invoices/<int:invoice_id>/void"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/links/<link_id>/revoke"): LINK_FOR_ADMINS,
     ("GET", "/admin/customers"): LOOKING_STAFF,
     ("GET", "/admin/customers/<int:customer_id>"): CUSTOMER_FOR_STAFF,
     ("GET", "/admin/customers/new"): ADMINS,

@@ -106,10 +106,11 @@ def things(world: World) -> dict[str, dict[str, str]]:
     revoked = links.create(other, recipient="gone@acme.example", at=AT)
     links.revoke(Link.get_by_id(revoked), by=SYSTEM, at=AT)
     return {
-        "issued": {"number": str(issued.number), "invoice_id": str(issued.id)},
+        "issued": {"number": str(issued.number), "invoice_id": str(issued.id), "link_id": link_of(issued).id},
         "other": {"number": str(other.number), "invoice_id": str(other.id)},
-        "void": {"number": str(void.number), "invoice_id": str(void.id)},
-        "draft": {"number": f"draft-{draft.id}", "invoice_id": str(draft.id)},
+        "void": {"number": str(void.number), "invoice_id": str(void.id), "link_id": link_of(void).id},
+        "draft": {"number": f"draft-{draft.id}", "invoice_id": str(draft.id), "link_id": link_of(issued).id},
+        "crossed": {"invoice_id": str(issued.id), "link_id": link_of(other).id},
         "acme": {"customer_id": str(world.acme.id)},
         "alices": {"attempt_id": attempt("PAY-AAAA-AAAA-AAAA", issued, world.alice.key)},
         "guests": {"attempt_id": attempt("PAY-BBBB-BBBB-BBBB", issued, f"link:{link_of(issued).id}")},
@@ -122,6 +123,7 @@ def things(world: World) -> dict[str, dict[str, str]]:
             "customer_id": "999999",
             "attempt_id": "PAY-ZZZZ-ZZZZ-ZZZZ",
             "token": "x" * 43,
+            "link_id": "0" * 24,
             "name": "unknown.eml",
             "index": "7",
             "filename": "unknown.css",

@@ -17,6 +17,7 @@ from tests.world import AT, line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from billing.tables import Attempt
     from tests.billing.paying import Sandbox
     from tests.world import World
 
@@ -76,6 +77,50 @@ def test_somebody_else_is_told_who_pays_and_may_take_over(world: World, sandbox:
     assert reply.headers["Location"].startswith("/c/pay/")  # the closed page takes no money
     assert not sandbox.objects("payment_intent")
     assert AuditRow.select().where(AuditRow.action == "payment.closed").count() == 1
+
+
+def test_whoever_cannot_pay_themselves_closes_nobodys_page(world: World, sandbox: Sandbox) -> None:
+    invoice, other, theirs = world.issued(), world.issued(), world.issued(world.globex)
+    alices = paying.begin(invoice, world.alice, nonce="a")
+    guests = paying.begin(other, paying.guest_of(other), nonce="g")
+    whole = payments.Planned(invoice.id, 116_400)
+    plans = (
+        ([payments.Planned(invoice.id, 100_000)], "b", payments.AmountChanged),
+        ([whole, payments.Planned(theirs.id, 116_400)], "b", Missing),
+        ([whole, payments.Planned(other.id, 116_400)], "b", payments.BeingPaid),
+        ([whole], "a", Missing),
+    )
+    for planned, nonce, refusal in plans:
+        with pytest.raises(refusal):
+            payments.take_over(
+                alices.id, customer_id=world.acme.id, planned=planned, nonce=nonce, payer=world.bob, at=AT
+            )
+        assert paying.again(alices).status == "open"
+        assert {session["status"] for session in sandbox.objects("checkout.session")} == {"open"}
+    assert paying.again(guests).status == "open"
+    assert Attempts.select().count() == 2
+
+
+def test_taking_over_twice_with_one_form_makes_one_page(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    alices = paying.begin(invoice, world.alice, nonce="a")
+
+    def take() -> Attempt:
+        return payments.take_over(
+            alices.id,
+            customer_id=world.acme.id,
+            planned=[payments.Planned(invoice.id, 116_400)],
+            nonce="b",
+            payer=world.bob,
+            at=AT,
+        )
+
+    first = take()
+    assert take().id == first.id
+    sandbox.pay(paying.page(first))
+    payments.sync(first, at=AT)
+    assert take().id == first.id, "the form that paid leads to its payment"
+    assert sessions_of(sandbox) == 2
 
 
 def test_taking_over_from_somebody_who_just_paid_settles_it_instead(world: World, sandbox: Sandbox) -> None:

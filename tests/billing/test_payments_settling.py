@@ -254,15 +254,47 @@ def test_another_currency_is_kept_whole_in_its_own(world: World, sandbox: Sandbo
     assert payments.unallocated()[0].reason == "wrong_currency"
 
 
-def test_a_second_payment_that_names_a_paid_attempt_is_nobodys(world: World, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("payer", ["guest", "alice"])
+def test_a_second_payment_that_names_a_paid_attempt_is_that_customers_credit(
+    world: World, sandbox: Sandbox, payer: str
+) -> None:
     invoice = world.issued()
-    attempt = paying.begin(invoice, paying.guest_of(invoice))
+    attempt = paying.begin(invoice, world.alice if payer == "alice" else paying.guest_of(invoice))
+    first = payments.settle(paid(sandbox, attempt)["id"], at=AT)
+    assert first is not None
+    stray = stray_intent(sandbox, 116_400, metadata={"attempt_id": attempt.id})
+    second = payments.settle(stray, at=AT)
+    assert second is not None
+    assert payments.settle(stray, at=AT) == second
+
+    assert sum_of(ledger.SUSPENSE) == 0
+    assert credit_of(world.acme) == 116_400
+    assert (first.attempt_id, second.attempt_id) == (attempt.id, None)
+    assert second.reference != first.reference
+    assert paying.again(attempt).intent_id == first.intent_id
+    (kept,) = payments.unallocated()
+    assert (kept.payment_id, kept.reason, kept.customer_id, kept.minor) == (
+        second.id,
+        "second_payment",
+        world.acme.id,
+        116_400,
+    )
+    receipts = list(Mail.select().where(Mail.event == "receipt").order_by(Mail.id))
+    assert [mail.recipient for mail in receipts] == ["alice@acme.example"] * 2
+    assert [mail.context["payment_id"] for mail in receipts] == [first.id, second.id]
+    alert = invoices.activities(invoice.id, customer_sees_only=False)[0]
+    assert (alert.kind, alert.facts["reason"], alert.customer_sees) == ("money_unallocated", "second_payment", False)
+
+
+def test_a_second_payment_of_another_customer_is_nobodys(world: World, sandbox: Sandbox) -> None:
+    paying.begin(world.issued(world.globex), world.gina, nonce="g")
+    gina_at_stripe = Customer.get_by_id(world.globex.id).stripe_id
+    attempt = paying.begin(world.issued(), world.alice)
     payments.settle(paid(sandbox, attempt)["id"], at=AT)
-    payments.settle(stray_intent(sandbox, 116_400, metadata={"attempt_id": attempt.id}), at=AT)
-    assert sum_of(ledger.SUSPENSE) == -116_400
-    assert credit_of(world.acme) == 0
-    kept = payments.unallocated()[0]
-    assert (kept.reason, kept.customer_id) == ("second_payment", None)
+    stray = stray_intent(sandbox, 116_400, customer=gina_at_stripe, metadata={"attempt_id": attempt.id})
+    payments.settle(stray, at=AT)
+    assert (credit_of(world.acme), credit_of(world.globex)) == (0, 0)
+    assert payments.unallocated()[0].reason == "wrong_customer"
 
 
 def test_money_of_another_customer_pays_nobodys_invoice(world: World, sandbox: Sandbox) -> None:

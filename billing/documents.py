@@ -7,6 +7,7 @@ transaction, and stores bytes and SHA-256 together. A second drawing of the same
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=180)
 MOST_TRIES = 5
+LONGEST_ERROR = 500
 KILLED = "Each worker that drew it ended before it could say what came of it."
+
+log = logging.getLogger(__name__)
 
 
 class Draws(Protocol):
@@ -84,10 +88,18 @@ def state(invoice_id: int) -> str:
     return str(found[0]) if found else ""
 
 
+def retry_failed(at: datetime) -> int:
+    """Ask again, with all tries, for what could not be drawn; gives how many. For when its cause is gone."""
+    with transaction():
+        again = Rendering.update(state="queued", attempts=0, due_at=at).where(Rendering.state == "failed")
+        return int(again.execute())
+
+
 def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: datetime, limit: int = 20) -> int:
     """Draw what is due, one document at a time; gives how many were stored.
 
     `page` makes the HTML of a frozen snapshot. A refusal is kept with the row and tried again later, MOST_TRIES times.
+    So is a defect, such as a page that cannot be written: it must neither hold up the others nor be tried for ever.
     """
     drawn = 0
     for _ in range(limit):
@@ -106,6 +118,9 @@ def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: d
             )
         except Refusal as refusal:
             _postpone(rendering, refusal.message, at)
+        except Exception as defect:
+            log.exception("the document of invoice %s cannot be drawn", rendering.invoice_id)
+            _postpone(rendering, f"{type(defect).__name__}: {defect}", at)
         else:
             drawn += _store(rendering, content_, at)
     return drawn
@@ -168,5 +183,5 @@ def _postpone(rendering: Rendering, error: str, at: datetime) -> None:
             due_at=at + timedelta(seconds=30 * 2**rendering.attempts),
             lease_until=None,
             lease_token=None,
-            error=error[:500],
+            error=error[:LONGEST_ERROR],
         ).where((Rendering.id == rendering.id) & (Rendering.lease_token == rendering.lease_token)).execute()

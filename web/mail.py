@@ -1,8 +1,8 @@
 """Mail leaves here: what the outbox holds is claimed, written, and sent one recipient at a time.
 
 "Accepted" means that the server said 250 to the whole message. A server that cannot be reached ends the run,
-and where nobody let us in at all, no mail loses a try by it. Flask-Mail's own connection has neither timeout nor verified TLS;
-this one has both (measured: it would wait for ever, and trust any certificate).
+and where nobody let us in at all, no mail loses a try by it. Flask-Mail's own connection has neither timeout nor
+verified TLS; this one has both (measured: it would wait for ever, and trust any certificate).
 """
 
 from __future__ import annotations

@@ -53,6 +53,29 @@ def test_each_wait_is_longer_and_the_last_try_ends_it(world: World) -> None:
     assert max(waits) <= outbox.LONGEST_WAIT
 
 
+def test_a_mail_nobody_was_there_to_take_loses_no_try_however_long_that_lasts(world: World) -> None:
+    _queue()
+    at = AT
+    for _ in range(3 * outbox.MOST_TRIES):
+        (mail,) = outbox.claim_due(at)
+        assert outbox.put_back(mail, "ConnectionRefusedError", at)
+        assert Mail.get().due_at == at + outbox.SERVER_WAIT
+        at = Mail.get().due_at
+    assert (Mail.get().state, Mail.get().attempts, Mail.get().error) == ("queued", 0, "ConnectionRefusedError")
+    assert not outbox.put_back(mail, "too late", at), "its lease is over"
+
+
+def test_only_the_dead_get_all_tries_again(world: World) -> None:
+    for key in ("dead", "refused", "waiting"):
+        _queue(key)
+    Mail.update(state="dead", attempts=outbox.MOST_TRIES).where(Mail.key == "dead").execute()
+    Mail.update(state="refused", attempts=3).where(Mail.key == "refused").execute()
+    later = AT + timedelta(days=9)
+    assert outbox.retry_dead(later) == 1
+    now = {mail.key: (mail.state, mail.attempts, mail.due_at) for mail in Mail.select()}
+    assert now == {"dead": ("queued", 0, later), "refused": ("refused", 3, AT), "waiting": ("queued", 0, AT)}
+
+
 def test_a_mail_that_kills_its_workers_is_given_up(world: World) -> None:
     _queue()
     at = AT
@@ -95,6 +118,39 @@ def test_a_document_that_kills_its_workers_is_given_up(world: World) -> None:
             at += documents.LEASE + timedelta(seconds=1)
     assert documents.draw_due(Pen(), lambda _: "page", at=at) == 0
     assert (Rendering.get().state, Rendering.get().error) == ("failed", documents.KILLED)
+
+
+def test_a_document_whose_page_cannot_be_written_is_given_up_with_its_words_and_may_be_asked_for_again(
+    world: World,
+) -> None:
+    world.issued()
+
+    def broken(_: object) -> str:
+        raise KeyError("no such part of the page")
+
+    at = AT
+    for tries in range(1, documents.MOST_TRIES + 1):
+        assert documents.draw_due(Pen(), broken, at=at) == 0
+        assert Rendering.get().attempts == tries
+        at = max(at, Rendering.get().due_at)
+    assert (Rendering.get().state, Rendering.get().error) == ("failed", "KeyError: 'no such part of the page'")
+    assert documents.draw_due(Pen(), lambda _: "page", at=at + timedelta(days=1)) == 0
+
+    assert documents.retry_failed(at) == 1
+    assert documents.retry_failed(at) == 0
+    assert documents.draw_due(Pen(), lambda _: "page", at=at) == 1
+    assert (Rendering.get().state, Rendering.get().error) == ("stored", "")
+
+
+def test_a_document_that_cannot_be_written_does_not_hold_up_the_next(world: World) -> None:
+    bad, good = world.issued(), world.issued()
+
+    def page(frozen: dict[str, object]) -> str:
+        assert frozen["number"] != bad.number
+        return "page"
+
+    assert documents.draw_due(Pen(), page, at=AT) == 1
+    assert documents.stored(good.id).size > 0
 
 
 class _Dies:

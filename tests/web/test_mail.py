@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from datetime import timedelta
@@ -21,6 +22,8 @@ from web import letters, mail
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
     from billing.tables import Invoice
     from tests.world import World
@@ -331,13 +334,32 @@ def test_a_5xx_answer_to_the_message_is_final(world: World, settings: Settings, 
     assert mail.deliver_due(settings).refused == 2
 
 
-def test_an_absent_server_costs_one_mail_one_try(world: World, tmp_path: Path) -> None:
+def test_an_absent_server_costs_no_mail_a_try_and_ends_the_run(world: World, tmp_path: Path) -> None:
     issued(world)
     run = mail.deliver_due(settings_for(free_port(), tmp_path))
     assert run.unreachable
     assert run.later == 1
-    assert Mail.select().where(Mail.attempts == 0).count() == 1
-    assert Mail.select().where(Mail.state == "accepted").count() == 0
+    assert {(row.state, row.attempts) for row in Mail.select()} == {("queued", 0)}
+    asked = Mail.get(Mail.error != "")
+    assert "ConnectionRefusedError" in asked.error
+    assert asked.due_at == AT + outbox.SERVER_WAIT
+
+
+class HangsUp(Catcher):
+    """Breaks off when it has a message, so that nobody knows whether it was kept."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        assert isinstance(server.transport, asyncio.WriteTransport)
+        server.transport.abort()
+        return "250 nobody hears this"
+
+
+def test_a_server_that_breaks_off_costs_the_mail_under_way_a_try(world: World, tmp_path: Path) -> None:
+    issued(world)
+    with HangsUp() as catcher:
+        run = mail.deliver_due(settings_for(catcher.port, tmp_path))
+    assert run.unreachable
+    assert sorted((row.state, row.attempts) for row in Mail.select()) == [("queued", 0), ("queued", 1)]
 
 
 def test_a_silent_server_is_left_in_time(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

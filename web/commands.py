@@ -12,9 +12,20 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from billing import audit, clock, db, gateway, migrations, stripe_events, stripe_gateway, users
+from billing import (
+    audit,
+    clock,
+    db,
+    documents,
+    gateway,
+    migrations,
+    outbox,
+    stripe_events,
+    stripe_gateway,
+    users,
+)
 from billing import check as books
-from billing.actors import SYSTEM
+from billing.actors import Actor
 from billing.errors import Refusal
 from billing.rendering import Renderer
 from web import backups, mail, worker
@@ -23,6 +34,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from billing.settings import Settings
+    from billing.tables import User
+
+COMMAND_LINE = Actor("system", "command-line", "Command line")
 
 PASSWORD_VARIABLE = "REMIT_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
@@ -90,19 +104,62 @@ def seed(customers: int, invoices: int, number: int, *, where_empty: bool) -> No
 @click.option("--role", type=click.Choice(["admin", "approver", "viewer"]), default="admin", show_default=True)
 def create_admin(email: str, name: str, role: users.Role) -> None:
     """Add a person of the billing team. The password is asked for, or read from REMIT_PASSWORD."""
-    password = os.environ.get(PASSWORD_VARIABLE) or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = _password()
     with db.connection():
         try:
-            user = users.create_staff(email, name, role, password, by=SYSTEM, at=clock.now())
+            user = users.create_staff(email, name, role, password, by=COMMAND_LINE, at=clock.now())
         except Refusal as refusal:
             _refuse(refusal.message)
     click.echo(f"{user.name} <{user.email}> may sign in at /admin/login as {user.role}.")
 
 
+@people.command("set-password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+def set_password(email: str, *, password_stdin: bool) -> None:
+    """Give a person a new password and end their sessions. It is asked for, or read from REMIT_PASSWORD."""
+    with db.connection():
+        user = _person(email)
+        password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _password()
+        try:
+            users.set_password(user, password, by=COMMAND_LINE, at=clock.now())
+        except Refusal as refusal:
+            _refuse(refusal.message)
+    click.echo(f"{user.name} <{user.email}> has a new password. Their sessions are over.")
+
+
+@people.command("disable")
+@click.argument("email")
+def disable(email: str) -> None:
+    """Let a person sign in no more, and end their sessions."""
+    with db.connection():
+        user = _person(email)
+        users.disable(user, by=COMMAND_LINE, at=clock.now())
+    click.echo(f"{user.name} <{user.email}> may not sign in any more. Their sessions are over.")
+
+
+@people.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(["admin", "approver", "viewer"]))
+def change_role(email: str, role: users.Role) -> None:
+    """Give a person of the billing team another role, from their next request on."""
+    with db.connection():
+        user = _person(email)
+        try:
+            users.change_role(user, role, by=COMMAND_LINE, at=clock.now())
+        except Refusal as refusal:
+            _refuse(refusal.message)
+    click.echo(f"{user.name} <{user.email}> is {role} now.")
+
+
 @click.command("deliver-mail")
+@click.option("--dead", is_flag=True, help="Try once more what was given up after too many tries.")
 @with_appcontext
-def deliver_mail() -> None:
+def deliver_mail(*, dead: bool) -> None:
     """Send what is due now. Fails where a mail was refused or has to wait."""
+    if dead:
+        with db.connection():
+            click.echo(f"{outbox.retry_dead(clock.now())} given up before.")
     run = mail.deliver_due(_settings())
     click.echo(f"{run.accepted} accepted, {run.refused} refused, {run.later} to be tried again.")
     if run.refused or run.later:
@@ -110,10 +167,13 @@ def deliver_mail() -> None:
 
 
 @click.command("render-documents")
+@click.option("--failed", "given_up", is_flag=True, help="Try once more what was given up after too many tries.")
 @with_appcontext
-def render_documents() -> None:
+def render_documents(*, given_up: bool) -> None:
     """Draw the PDFs that are due now. Fails where one could not be drawn."""
     with db.connection(), Renderer() as renderer:
+        if given_up:
+            click.echo(f"{documents.retry_failed(clock.now())} given up before.")
         drawn, failed = worker.draw_all(renderer)
     click.echo(f"{drawn} drawn, {failed} not.")
     if failed:
@@ -207,6 +267,18 @@ def restore(path: Path, *, yes: bool) -> None:
 def _settings() -> Settings:
     settings: Settings = current_app.extensions["remit.settings"]
     return settings
+
+
+def _person(email: str) -> User:
+    user = users.by_email(email)
+    if user is None:
+        _refuse(f"Nobody signs in as {email}.")
+    return user
+
+
+def _password() -> str:
+    given = os.environ.get(PASSWORD_VARIABLE)
+    return given or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def _refuse(words: str) -> NoReturn:

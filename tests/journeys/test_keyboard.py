@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.focus import Stop, tab, unseen
 from tests.journeys import walks
-from tests.journeys.test_main_job import mailed, settled_everywhere
+from tests.journeys.test_main_job import mailed, settled_for_payer
 from tests.servers_sandbox import GOOD
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_the_keyboard_alone_leads_from_the_mail_to_paid(chromium: Browser, at_wo
         assert unseen(passed) == []
         page.keyboard.press("Enter")
         page.wait_for_url(walks.INVOICE)
-        settled_everywhere(chromium, at_work, page, number)
+        settled_for_payer(at_work, page, number)
 
 
 def tab_to(page: Page, where: str) -> list[Stop]:

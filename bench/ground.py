@@ -85,7 +85,7 @@ def prepared(
     `server` is a PostgreSQL server on which databases are made for our side and dropped afterwards.
     """
     pristine = [filling.sqlite_books(size, kept) for size in sizes]
-    copies = [folder / f"{size.name}.db" for size in sizes]
+    copies = [folder / "small.db", folder / "large.db"]
     for source, copy in zip(pristine, copies, strict=True):
         shutil.copyfile(source, copy)
     with Renderer() as renderer, ExitStack() as stack:

@@ -165,7 +165,8 @@ def _complete(received: bytearray, *, ended: bool) -> tuple[int, bool] | None:
     lines = head.decode("latin-1").lower().split("\r\n")
     status = int(lines[0].split()[1])
     fields = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
-    keeps = fields.get("connection") != "close"
+    usual = "close" if lines[0].startswith("http/1.0") else "keep-alive"
+    keeps = fields.get("connection", usual) == "keep-alive"
     if status in {204, 304}:
         return status, keeps
     if "content-length" in fields:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from bench.loader import Job, run
 from bench.results import Line
@@ -106,12 +107,19 @@ def read_targets(file: Path) -> list[Target]:
             name=entry["name"],
             server=Server(entry["base"], entry["pid"]),
             pages={
-                page: Request(asked["path"], headers=tuple(asked.get("headers", {}).items()))
+                page: Request(
+                    asked["path"], headers=tuple((_as_its_own(entry["base"]) | asked.get("headers", {})).items())
+                )
                 for page, asked in entry["pages"].items()
             },
         )
         for entry in json.loads(file.read_text())
     ]
+
+
+def _as_its_own(base: str) -> dict[str, str]:
+    """What another server must be told instead of our own name and of a proxy before us."""
+    return {"Host": urlsplit(base).netloc, "X-Forwarded-Proto": "http"}
 
 
 def load(server: Server, request: Request, *, clients: int, requests: int, status: int = 200) -> Load:

@@ -33,7 +33,7 @@ SQLITE_PRAGMAS = {
     "foreign_keys": 1,
     "synchronous": "full",  # WAL with NORMAL may lose the last commits when the power goes; money may not
     "busy_timeout": 10_000,
-    "cache_size": -8_000,
+    "cache_size": -2_000,  # KiB a connection; threads keep one each, and the system caches the file besides
 }
 
 

@@ -166,7 +166,7 @@ TABLES = [
         UNIQUE (series, series_number)
     )""",
     "CREATE INDEX invoice_customer_position ON invoice (customer_id, position)",
-    "CREATE INDEX invoice_customer_open ON invoice (customer_id, due_on, id, balance_minor) WHERE balance_minor > 0",
+    "CREATE INDEX invoice_customer_open ON invoice (customer_id, due_on, id, balance_minor, currency) WHERE balance_minor > 0",
     """CREATE INDEX invoice_customer_paid ON invoice (customer_id, position)
         WHERE balance_minor = 0 AND status = 'issued'""",
     "CREATE INDEX invoice_open_due ON invoice (due_on, id) WHERE balance_minor > 0",

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from billing import audit, formatting, money
+from billing import audit, bank_details, formatting, money
 from billing.db import transaction
 from billing.errors import Conflict, Invalid, Refusal
 from billing.prepared import Prepared
@@ -34,7 +34,10 @@ class SellerChanged(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SellerDetails:
-    """Everything the settings page asks for. `bank` rows are (label, value), printed as they stand."""
+    """Everything the settings page asks for. `bank` rows are (label, value), printed as they stand.
+
+    Rows labelled IBAN, BIC or UPI ID, also with a currency as in "IBAN (EUR)", make references and payment codes.
+    """
 
     name: str
     legal_name: str
@@ -108,5 +111,8 @@ def _refuse_what_is_wrong(details: SellerDetails) -> None:
         1 <= len(details.number_prefix) <= 12 and details.number_prefix.isascii() and details.number_prefix.isalnum()
     ):
         problems["number_prefix"] = "Enter 1 to 12 letters or digits"
+    wrong_row = bank_details.problem(details.bank)
+    if wrong_row:
+        problems["bank"] = wrong_row
     if problems:
         raise Invalid(problems)

@@ -106,6 +106,9 @@ def test_what_cannot_be_is_told_beside_its_field_and_everything_typed_comes_back
         ("number_prefix", "A-1", "Enter 1 to 12 letters or digits"),
         ("terms_days", "soon", "Enter a number of days from 0 to 365"),
         ("bank", "20-45-77", "Write each row as name: value"),
+        ("bank", "IBAN: GB33BUKB20201555555556", "Check the IBAN: GB33BUKB20201555555556 is not one"),
+        ("bank", "BIC: BUKB", "Check the BIC: BUKB is not one"),
+        ("bank", "UPI ID: finch", "Check the UPI ID: finch is not one"),
     ):
         reply = sam.post(PATH, data=typed() | {field: text}, hx=True)
         assert reply.status_code == 422, field

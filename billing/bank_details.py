@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import segno
-from qrbill import QRBill
 from stdnum import iban as ibans
 from stdnum import iso11649
 from stdnum.ch import esr
@@ -239,6 +238,8 @@ def swiss_payload(
     address is structured (type S, alone allowed since November 2025): postal code and town are needed. Amount 0.01
     to 999999999.99. Only Latin letters: see SWISS_MORE.
     """
+    from qrbill import QRBill
+
     creditor = _structured(details)
     compact = _compact(reference)
     structured = iso11649.is_valid(compact) or (is_qr_iban(iban) and compact.isdigit() and esr.is_valid(compact))

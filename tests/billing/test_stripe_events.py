@@ -129,7 +129,7 @@ def test_bytes_that_are_no_text_are_refused(world: World, sandbox: Sandbox) -> N
 
 def test_an_event_of_the_other_mode_is_kept_and_never_acted_on(world: World, sandbox: Sandbox) -> None:
     intent = sandbox.client().v1.payment_intents.create(
-        {"amount": 500, "currency": "gbp", "payment_method": "pm_card_visa", "confirm": True}
+        {"amount": 500, "currency": "gbp", "payment_method": "pm_card_visa", "off_session": True, "confirm": True}
     )
     live = event(
         "payment_intent.succeeded",

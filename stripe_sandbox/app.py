@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from stripe_sandbox import api, control, currencies, hosted_page
+from stripe_sandbox import api, control, currencies, hosted_page, pages
 from stripe_sandbox.errors import ApiError
 from stripe_sandbox.settings import HOST, Settings
 from stripe_sandbox.store import Store
@@ -52,7 +52,7 @@ def refused(problem: HTTPException) -> ResponseReturnValue:
     """Nothing here answers that address."""
     is_unknown = problem.code in {404, 405}
     if is_unknown and not request.path.startswith("/v1"):
-        return hosted_page.page("missing.html", status=404)
+        return pages.page("missing.html", status=404)
     known = f"Unrecognized request URL ({request.method}: {request.path})."
     status = 404 if is_unknown else problem.code or 500
     words = f"{known} The sandbox serves only what its README lists." if status == 404 else str(problem.description)

@@ -20,14 +20,24 @@ def charge_fee_minor(amount_minor: int) -> int:
     return (amount_minor * FEE_PER_MILLE + 500) // 1000 + FIXED_FEE_MINOR
 
 
-def move(store: Store, source: Json, amount_minor: int, *, kind: str, category: str, fee_minor: int = 0) -> str:
+def move(
+    store: Store,
+    source: Json,
+    amount_minor: int,
+    *,
+    kind: str,
+    category: str,
+    fee_minor: int = 0,
+    fee_words: str = "Stripe processing fees",
+    description: str | None = None,
+) -> str:
     """Book a movement; positive is money for the merchant. Returns its id."""
     fees = [
         {
             "amount": fee_minor,
             "application": None,
             "currency": source["currency"],
-            "description": "Stripe processing fees",
+            "description": fee_words,
             "type": "stripe_fee",
         }
     ]
@@ -40,6 +50,7 @@ def move(store: Store, source: Json, amount_minor: int, *, kind: str, category: 
             balance_type="payments",
             created=store.now(),
             currency=source["currency"],
+            description=description,
             fee=fee_minor,
             fee_details=fees if fee_minor else [],
             net=amount_minor - fee_minor,

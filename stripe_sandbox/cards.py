@@ -18,33 +18,48 @@ DEBIT_NAMES = {
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a bank says no."""
+    """Why a bank says no. `advice_code` is its advice, such as never to try this card again."""
 
     code: str
     decline_code: str
     message: str
+    advice_code: str | None = None
 
 
 GENERIC = Decline("card_declined", "generic_decline", "Your card was declined.")
-NO_FUNDS = Decline("card_declined", "insufficient_funds", "Your card has insufficient funds.")
-EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.")
+NO_FUNDS = Decline("card_declined", "insufficient_funds", "Your card has insufficient funds.", "try_again_later")
+EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.", "confirm_card_data")
 AUTHENTICATE = Decline(
     "authentication_required",
     "authentication_required",
     "Your card was declined. This transaction requires authentication.",
 )
+LOST = Decline("card_declined", "lost_card", "Your card was declined.", "do_not_try_again")
+STOLEN = Decline("card_declined", "stolen_card", "Your card was declined.", "do_not_try_again")
+PICKED_UP = Decline("card_declined", "pickup_card", "Your card was declined.", "do_not_try_again")
+NOT_HONOURED = Decline("card_declined", "do_not_honor", "Your card was declined.", "try_again_later")
+# What the control plane may make of a saved card, by decline code.
+DECLINES = {
+    decline.decline_code: decline
+    for decline in (GENERIC, NO_FUNDS, EXPIRED, AUTHENTICATE, LOST, STOLEN, PICKED_UP, NOT_HONOURED)
+}
 
 
 @dataclass(frozen=True)
 class Card:
-    """A card number the sandbox knows. `away` is the decline when the payer is not there to help."""
+    """A card number the sandbox knows. `away` is the decline when the payer is not there to help, `once_saved`
+    the one after it was attached to a customer. `disputed` is the status of the dispute that follows a payment.
+    """
 
     number: str
     brand: str
     effect: str
     decline: Decline | None = None
     away: Decline | None = None
+    once_saved: Decline | None = None
     asks: bool = False
+    disputed: str | None = None
+    refunds_slowly: bool = False
 
     @property
     def spaced(self) -> str:
@@ -60,7 +75,12 @@ CARDS = (
     Card("4000000000000069", "visa", "Has expired", EXPIRED, EXPIRED),
     Card("4000002500003155", "visa", "Asks to authenticate (3-D Secure), then pays", asks=True),
     Card("4000002760003184", "visa", "Asks to authenticate every time", away=AUTHENTICATE, asks=True),
-    Card("4000000000000341", "visa", "Pays now, is declined when charged later", away=GENERIC),
+    Card("4000000000000341", "visa", "Pays and is saved, is declined when charged later", once_saved=GENERIC),
+    Card("4000000000009987", "visa", "Is declined as lost", LOST, LOST),
+    Card("4000000000009979", "visa", "Is declined as stolen", STOLEN, STOLEN),
+    Card("4000000000000259", "visa", "Pays, and the bank takes the money back", disputed="needs_response"),
+    Card("4000000000001976", "visa", "Pays, and the bank asks about it", disputed="warning_needs_response"),
+    Card("4000000000007726", "visa", "Pays; a refund takes a few days", refunds_slowly=True),
 )
 BY_NUMBER = {card.number: card for card in CARDS}
 # Stripe's ready-made payment methods, for calls without a page.
@@ -73,6 +93,11 @@ READY_MADE = {
     "pm_card_chargeDeclinedExpiredCard": "4000000000000069",
     "pm_card_authenticationRequired": "4000002760003184",
     "pm_card_chargeCustomerFail": "4000000000000341",
+    "pm_card_chargeDeclinedLostCard": "4000000000009987",
+    "pm_card_chargeDeclinedStolenCard": "4000000000009979",
+    "pm_card_createDispute": "4000000000000259",
+    "pm_card_createDisputeInquiry": "4000000000001976",
+    "pm_card_pendingRefund": "4000000000007726",
 }
 
 

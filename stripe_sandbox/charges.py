@@ -104,7 +104,7 @@ def _new(store: Store, intent: Json, method: Json, *, status: str) -> Json:
 def _outcome(decline: Decline | None) -> Json:
     refused = decline is not None
     return RISK | {
-        "advice_code": None,
+        "advice_code": decline.advice_code if decline else None,
         "network_advice_code": None,
         "network_decline_code": None,
         "network_status": "declined_by_network" if refused else "approved_by_network",

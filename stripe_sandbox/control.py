@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, redirect, request
 
-from stripe_sandbox import events, faults, payment_intents, refunds, sessions, settings
-from stripe_sandbox.errors import ApiError, Json, ParameterError
-from stripe_sandbox.hosted_page import page
+from stripe_sandbox import control_deeds, disputes, events, sessions
+from stripe_sandbox.control_switches import DEFAULTS, SWITCHES, flag, read
+from stripe_sandbox.errors import ApiError, Json
+from stripe_sandbox.pages import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,66 +25,8 @@ if TYPE_CHECKING:
     from stripe_sandbox.store import Store
 
 SHOWN = 20
+SHOWN_KINDS = ("checkout.session", "payment_intent", "dispute", "refund", "event")
 LISTED = 200
-MOST_COPIES = 50
-FARTHEST_SECONDS = 10 * 366 * 86_400
-
-
-def _flag(value: object) -> bool:
-    if value in {True, "true", "1", "on"}:
-        return True
-    if value in {False, "false", "0", "off", ""}:
-        return False
-    raise ParameterError(f"Not true or false: {value!r}")
-
-
-def _count(most: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        number = int(str(value))
-        if not 0 <= number <= most:
-            raise ParameterError(f"Not a number from 0 to {most}: {value!r}")
-        return number
-
-    return read
-
-
-def _seconds(most: float) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        number = float(str(value))
-        if not -most <= number <= most:
-            raise ParameterError(f"Not within {most} seconds: {value!r}")
-        return number
-
-    return read
-
-
-def _url(value: object) -> str:
-    if value and not settings.is_webhook_url(str(value)):
-        raise ParameterError(f"Not an http address: {value!r}")
-    return str(value)
-
-
-# What each address may set: {field: (switch, how to read it)}.
-SWITCHES: dict[str, dict[str, tuple[str, Callable[[object], Any]]]] = {
-    "webhooks": {
-        "url": ("webhook_url", _url),
-        "paused": ("paused", _flag),
-        "dropping": ("dropping", _flag),
-        "duplicate": ("duplicate", _count(MOST_COPIES)),
-        "shuffle": ("shuffle", _flag),
-        "at_once": ("at_once", _flag),
-        "before_response": ("before_response", _flag),
-    },
-    "calls": {
-        "path": ("fault_path", str),
-        "slow": ("slow_calls", _count(1_000)),
-        "slow_seconds": ("slow_seconds", _seconds(faults.LONGEST_SECONDS)),
-        "failing": ("failing_calls", _count(1_000)),
-        "failing_status": ("failing_status", _count(599)),
-        "failing_after": ("failing_after", _flag),
-    },
-    "clock": {"offset_seconds": ("clock_offset_seconds", lambda value: int(_seconds(FARTHEST_SECONDS)(value)))},
-}
 
 
 @dataclass(frozen=True)
@@ -104,13 +47,20 @@ class Control:
         """GET /_sandbox/: the page with the buttons."""
         sessions.expire_due(self.store)
         heard = self.store.rows("SELECT id FROM objects WHERE kind = 'event' AND json_extract(hidden, '$.delivered')")
+        found = {kind: _newest(self.store, kind) for kind in SHOWN_KINDS}
+        saved = [m for m in _newest(self.store, "payment_method") if m["customer"] and m["type"] == "card"]
         return page(
             "control.html",
             state=self._state(),
-            sessions=_newest(self.store, "checkout.session"),
-            intents=_newest(self.store, "payment_intent"),
-            refunds=_newest(self.store, "refund"),
-            events=_newest(self.store, "event"),
+            sessions=found["checkout.session"],
+            intents=found["payment_intent"],
+            disputes=found["dispute"],
+            held={each["id"]: disputes.withdrawn_minor(each) for each in found["dispute"]},
+            ways_on=control_deeds.WAYS_ON,
+            refunds=found["refund"],
+            saved=saved,
+            declines={m["id"]: self.store.hidden(m["id"]).get("declines") for m in saved},
+            events=found["event"],
             heard={row["id"] for row in heard},
         )
 
@@ -157,17 +107,12 @@ class Control:
     def turn(self, what: str) -> ResponseReturnValue:
         """POST /_sandbox/webhooks, /_sandbox/calls, /_sandbox/clock: set switches."""
         fields = SWITCHES[what]
-        given = _given()
-        drops = what == "webhooks" and _flag(given.pop("drop_waiting", False))
+        readers: dict[str, Callable[[object], Any]] = {name: reader for name, (_, reader) in fields.items()}
+        asked = read(readers | ({"drop_waiting": flag} if what == "webhooks" else {}))
+        drops = asked.pop("drop_waiting", False)
         with self.store.transaction():
-            for name, value in given.items():
-                if name not in fields:
-                    raise ParameterError(f"Unknown switch: {name}. Known: {', '.join(fields)}")
-                switch, read = fields[name]
-                try:
-                    self.store.turn(switch, read(value))
-                except ValueError:
-                    raise ParameterError(f"Not a number: {value!r}") from None
+            for name, value in asked.items():
+                self.store.turn(fields[name][0], value)
             if drops:
                 self.store.changed("UPDATE deliveries SET state = 'dropped' WHERE state = 'waiting'")
         self.store.stirred.set()
@@ -180,33 +125,25 @@ class Control:
             events.queue(self.store, event["id"])
         return self._done(event)
 
-    def settle(self, payment_id: str, outcome: str) -> ResponseReturnValue:
-        """POST /_sandbox/payments/<id>/settle or /fail: how a bank debit ends. A session's id will do too."""
+    def pay(self, payment_id: str, deed: str) -> ResponseReturnValue:
+        """POST /_sandbox/payments/<intent, charge or session>/<deed>."""
         with self.store.transaction():
-            session = self.store.find("checkout.session", payment_id)
-            intent_id = session["payment_intent"] if session else payment_id
-            intent = self.store.asked("payment_intent", str(intent_id), param="intent", in_path=True)
-            if intent["status"] != "processing":
-                raise ApiError(f"{intent['id']} is {intent['status']}: no debit is under way.", status=409)
-            if outcome == "settle":
-                payment_intents.settle_debit(self.store, intent)
-            else:
-                payment_intents.bounce_debit(self.store, intent)
-            sessions.debit_over(self.store, intent)
-        return self._done(intent)
+            return self._done(control_deeds.PAYMENT_DEEDS[deed](self.store, payment_id))
+
+    def decide(self, dispute_id: str, deed: str) -> ResponseReturnValue:
+        """POST /_sandbox/disputes/<id>/<deed>."""
+        with self.store.transaction():
+            return self._done(control_deeds.decide(self.store, dispute_id, deed))
 
     def finish_refund(self, refund_id: str, outcome: str) -> ResponseReturnValue:
         """POST /_sandbox/refunds/<id>/settle or /fail."""
         with self.store.transaction():
-            refund = self.store.asked("refund", refund_id, param="id", in_path=True)
-            allowed = {"settle": {"pending"}, "fail": {"pending", "succeeded"}}[outcome]
-            if refund["status"] not in allowed:
-                raise ApiError(f"{refund_id} is {refund['status']}.", status=409)
-            if outcome == "settle":
-                refunds.settle(self.store, refund)
-            else:
-                refunds.bounce(self.store, refund)
-        return self._done(refund)
+            return self._done(control_deeds.finish_refund(self.store, refund_id, outcome))
+
+    def change_method(self, method_id: str, deed: str) -> ResponseReturnValue:
+        """POST /_sandbox/payment_methods/<id>/decline or /renew."""
+        with self.store.transaction():
+            return self._done(control_deeds.change_method(self.store, method_id, deed))
 
     def reset(self) -> ResponseReturnValue:
         """POST /_sandbox/reset: forget everything."""
@@ -216,22 +153,6 @@ class Control:
 
     def _done(self, facts: Json) -> ResponseReturnValue:
         return facts if request.is_json or not request.form else redirect("/_sandbox/", 303)
-
-
-DEFAULTS: dict[str, object] = {
-    "paused": False, "dropping": False, "duplicate": 1, "shuffle": False, "at_once": False,
-    "before_response": False, "fault_path": "", "slow_seconds": 0.0, "failing_status": 500,
-    "failing_after": False,
-}  # fmt: skip
-
-
-def _given() -> Json:
-    if request.is_json:
-        given = request.get_json()
-        if not isinstance(given, dict):
-            raise ParameterError("Send a JSON object.")
-        return given
-    return {name: value for name, value in request.form.items() if name != "from_page"}
 
 
 def _newest(store: Store, kind: str, limit: int = SHOWN) -> list[Json]:
@@ -256,7 +177,16 @@ def blueprint(store: Store, base_url: str) -> Blueprint:
     door.add_url_rule("/<any(webhooks, calls, clock):what>", "turn", control.turn, methods=["POST"])
     door.add_url_rule("/events/<event_id>/resend", "resend", control.resend, methods=["POST"])
     outcome = "<any(settle, fail):outcome>"
-    door.add_url_rule(f"/payments/<payment_id>/{outcome}", "settle", control.settle, methods=["POST"])
+    paying, deciding = (", ".join(each) for each in (control_deeds.PAYMENT_DEEDS, control_deeds.DISPUTE_DEEDS))
+    deciding += ", reinstate"
+    door.add_url_rule(f"/payments/<payment_id>/<any({paying}):deed>", "pay", control.pay, methods=["POST"])
+    door.add_url_rule(f"/disputes/<dispute_id>/<any({deciding}):deed>", "decide", control.decide, methods=["POST"])
     door.add_url_rule(f"/refunds/<refund_id>/{outcome}", "finish_refund", control.finish_refund, methods=["POST"])
+    door.add_url_rule(
+        "/payment_methods/<method_id>/<any(decline, renew):deed>",
+        "change_method",
+        control.change_method,
+        methods=["POST"],
+    )
     door.add_url_rule("/reset", "reset", control.reset, methods=["POST"])
     return door

@@ -13,11 +13,13 @@ from stripe_sandbox import (
     balance,
     charges,
     customers,
+    disputes,
     events,
     payment_intents,
     payment_methods,
     refunds,
     sessions,
+    setup_intents,
 )
 from stripe_sandbox.errors import Json, NotSupportedError
 from stripe_sandbox.forms import paths
@@ -69,6 +71,7 @@ OPERATIONS = (
     _get("/v1/customers/{customer}", customers.retrieve),
     _post("/v1/customers/{customer}", customers.update, CUSTOMER, "invoice_settings.default_payment_method"),
     _list("/v1/customers/{customer}/payment_methods", payment_methods.list_for_customer, "type allow_redisplay"),
+    _list("/v1/payment_methods", payment_methods.list_all, "customer type allow_redisplay"),
     _get("/v1/payment_methods/{payment_method}", payment_methods.retrieve),
     _post("/v1/payment_methods/{payment_method}/detach", payment_methods.detach),
     _post(
@@ -76,7 +79,8 @@ OPERATIONS = (
         sessions.create,
         "mode ui_mode success_url cancel_url client_reference_id customer customer_email currency expires_at",
         "metadata submit_type locale adaptive_pricing.enabled allowed_payment_method_types",
-        "saved_payment_method_options.payment_method_save line_items.quantity line_items.metadata",
+        "saved_payment_method_options.payment_method_save saved_payment_method_options.allow_redisplay_filters",
+        "line_items.quantity line_items.metadata setup_intent_data.description setup_intent_data.metadata",
         _below(
             "line_items.price_data",
             ("currency", "unit_amount", "product_data.name", "product_data.description"),
@@ -91,7 +95,7 @@ OPERATIONS = (
         "/v1/payment_intents",
         payment_intents.create,
         "amount currency customer payment_method confirm off_session return_url",
-        "automatic_payment_methods.enabled",
+        "automatic_payment_methods.enabled automatic_payment_methods.allow_redirects",
         " ".join(INTENT_DATA),
     ),
     _list("/v1/payment_intents", payment_intents.list_all, "customer created"),
@@ -102,6 +106,8 @@ OPERATIONS = (
         "payment_method off_session return_url",
     ),
     _post("/v1/payment_intents/{intent}/cancel", payment_intents.cancel, "cancellation_reason"),
+    _list("/v1/setup_intents", setup_intents.list_all, "customer payment_method created"),
+    _get("/v1/setup_intents/{intent}", setup_intents.retrieve),
     _list("/v1/charges", charges.list_all, "customer payment_intent created"),
     _get("/v1/charges/{charge}", charges.retrieve),
     _list("/v1/balance_transactions", balance.list_all, "currency source type created"),
@@ -109,6 +115,10 @@ OPERATIONS = (
     _post("/v1/refunds", refunds.create, "amount charge payment_intent reason metadata"),
     _list("/v1/refunds", refunds.list_all, "charge payment_intent created"),
     _get("/v1/refunds/{refund}", refunds.retrieve),
+    _list("/v1/disputes", disputes.list_all, "charge payment_intent created"),
+    _get("/v1/disputes/{dispute}", disputes.retrieve),
+    _post("/v1/disputes/{dispute}", disputes.update, "metadata submit", _below("evidence", disputes.EVIDENCE)),
+    _post("/v1/disputes/{dispute}/close", disputes.close),
     _list("/v1/events", events.list_all, "type types created delivery_success"),
     _get("/v1/events/{id}", events.retrieve),
 )

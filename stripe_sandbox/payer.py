@@ -64,7 +64,7 @@ def read(store: Store, session: Json, form: Mapping[str, str]) -> Payer:
     payer.method = payer.method or "card"
     if not _EMAIL.match(payer.email):
         payer.problems["email"] = "Enter an email address, like name@example.com"
-    offered = {"card", sessions.debit_of(session)} | {m["id"] for m in _saved(store, session)}
+    offered = {"card", sessions.debit_of(session)} | {m["id"] for m in saved_cards(store, session)}
     if payer.method not in offered:
         payer.problems["method"] = "Choose how to pay"
     if payer.method == "card":
@@ -106,8 +106,12 @@ def _month_of(now: int) -> tuple[int, int]:
     return today.year, today.month
 
 
-def _saved(store: Store, session: Json) -> list[Json]:
-    return payment_methods.saved_cards(store, session["customer"])
+def saved_cards(store: Store, session: Json) -> list[Json]:
+    """The saved cards this session offers; who saves a card chooses a new one."""
+    if session["mode"] == "setup":
+        return []
+    options = session["saved_payment_method_options"] or {}
+    return payment_methods.saved_cards(store, session["customer"], options.get("allow_redisplay_filters", ["always"]))
 
 
 def payment_method(store: Store, payer: Payer) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from stripe_sandbox import cards, charges, currencies, events, listing, metadata, payment_methods, shapes
+from stripe_sandbox import cards, charges, currencies, disputes, events, listing, metadata, payment_methods, shapes
 from stripe_sandbox.errors import ApiError, CardDeclinedError, Json, NotSupportedError, ParameterError
 from stripe_sandbox.store import Store, new_id
 
@@ -43,7 +43,7 @@ def new(store: Store, terms: Json) -> Json:
             amount_capturable=0,
             amount_details={"tip": {}},
             amount_received=0,
-            automatic_payment_methods={"allow_redirects": "always", "enabled": True},
+            automatic_payment_methods={"allow_redirects": _redirects(terms), "enabled": True},
             capture_method=terms.get("capture_method", "automatic_async"),
             client_secret=new_id(f"{intent_id}_secret_", 25),
             confirmation_method="automatic",
@@ -72,6 +72,10 @@ def new(store: Store, terms: Json) -> Json:
     return intent
 
 
+def _redirects(terms: Json) -> str:
+    return str(terms.get("automatic_payment_methods", {}).get("allow_redirects", "always"))
+
+
 def types_for(currency: str) -> list[str]:
     """What one may pay with in a currency."""
     return ["card", cards.DEBITS[currency]] if currency in cards.DEBITS else ["card"]
@@ -96,17 +100,22 @@ def pay(
     if card and card.asks and not is_authenticated and not is_away:
         _ask_to_authenticate(store, intent, return_url)
         return
-    decline = (card.away if is_away else card.decline) if card else None
+    decline = payment_methods.decline_of(store, method, is_away=is_away)
     if decline:
         raise _declined(store, intent, method, decline)
     if intent["setup_future_usage"] and intent["customer"] and not method["customer"]:
         payment_methods.attach(store, method, intent["customer"], redisplay=redisplay)
+    if not method["customer"]:
+        store.hide(method["id"], is_spent=True)
     if card is None:
         charge = charges.begin(store, intent, method)
         intent |= {"status": "processing", "next_action": None, "latest_charge": charge["id"]}
         events.emit(store, "payment_intent.processing", store.save(intent))
         return
-    _succeed(store, intent, charges.succeed(store, intent, method))
+    charge = charges.succeed(store, intent, method)
+    _succeed(store, intent, charge)
+    if card.disputed:
+        disputes.begin(store, charge, status=card.disputed)
 
 
 def _ask_to_authenticate(store: Store, intent: Json, return_url: str | None) -> None:
@@ -122,6 +131,8 @@ def _ask_to_authenticate(store: Store, intent: Json, return_url: str | None) -> 
 def _declined(store: Store, intent: Json, method: Json, decline: cards.Decline) -> CardDeclinedError:
     charge = charges.fail(store, intent, method, decline)
     facts: Json = {"charge": charge["id"], "decline_code": decline.decline_code, "payment_method": method}
+    if decline.advice_code:
+        facts["advice_code"] = decline.advice_code
     refusal = CardDeclinedError(decline.message, status=402, kind="card_error", code=decline.code, **facts)
     intent |= {
         "last_payment_error": copy.deepcopy(refusal.error),
@@ -205,13 +216,16 @@ def _confirm(call: Call, intent: Json) -> Json:
     if not chosen:
         raise _unexpected_state(intent, "You cannot confirm this PaymentIntent because it's missing a payment method.")
     method = _chosen(call.store, intent, chosen)
-    pay(
-        call.store,
-        intent,
-        method,
-        is_away=given.get("off_session", False) is not False,
-        return_url=given.get("return_url"),
-    )
+    is_away = given.get("off_session", False) is not False
+    if not (is_away or given.get("return_url") or intent["automatic_payment_methods"]["allow_redirects"] == "never"):
+        raise ParameterError(
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
+            "these payment methods might redirect your customer off of your page, you must provide a `return_url`. "
+            "If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to "
+            "`true` and `automatic_payment_methods[allow_redirects]` to `never`.",
+            param="return_url",
+        )
+    pay(call.store, intent, method, is_away=is_away, return_url=given.get("return_url"))
     return intent
 
 
@@ -223,6 +237,13 @@ def _chosen(store: Store, intent: Json, method_id: str) -> Json:
         raise ApiError(
             "The customer does not have a payment method with the ID "
             f"{method_id}. The payment method must be attached to the customer.",
+            param="payment_method",
+        )
+    if not method["customer"] and store.hidden(method_id).get("is_spent"):
+        raise ApiError(
+            "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment or was "
+            "detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must "
+            "attach it to a Customer first.",
             param="payment_method",
         )
     return method

@@ -10,6 +10,8 @@ from stripe_sandbox.errors import ApiError, Json
 from stripe_sandbox.store import Store, new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stripe_sandbox.api import Call
 
 ADDRESS_FIELDS = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -79,6 +81,23 @@ def card_of(store: Store, method: Json) -> cards.Card | None:
     return cards.BY_NUMBER.get(store.hidden(method["id"])["number"])
 
 
+def decline_of(store: Store, method: Json, *, is_away: bool) -> cards.Decline | None:
+    """Why the bank would refuse a charge of this method now, None where it would not.
+
+    A saved card declines as the control plane said, whatever its number says.
+    """
+    if method["customer"]:
+        told = store.hidden(method["id"]).get("declines")
+        if told:
+            return cards.DECLINES[told]
+    card = card_of(store, method)
+    if card is None:
+        return None
+    if method["customer"] and card.once_saved:
+        return card.once_saved
+    return card.away if is_away else card.decline
+
+
 def attach(store: Store, method: Json, customer_id: str, *, redisplay: str) -> None:
     """Save the method to a customer. `redisplay` says whether Checkout may offer it again."""
     method |= {"customer": customer_id, "allow_redisplay": redisplay}
@@ -86,20 +105,35 @@ def attach(store: Store, method: Json, customer_id: str, *, redisplay: str) -> N
     events.emit(store, "payment_method.attached", method)
 
 
-def saved_cards(store: Store, customer_id: str | None) -> list[Json]:
-    """The cards Checkout may offer this customer again."""
+def saved_cards(store: Store, customer_id: str | None, redisplay: Iterable[str] = ("always",)) -> list[Json]:
+    """The cards Checkout may offer this customer again: those with one of these `allow_redisplay` values."""
     if customer_id is None:
         return []
+    shown = frozenset(redisplay)
     return [
         method
         for method in store.where("payment_method", customer=customer_id, type="card")
-        if method["allow_redisplay"] == "always"
+        if method["allow_redisplay"] in shown
     ]
+
+
+def renew(store: Store, method: Json, **card: object) -> None:
+    """The bank sent its customer a new card, and told us (docs.stripe.com/saving-cards#automatic-updates)."""
+    previous = {"card": {name: method["card"][name] for name in card}}
+    method["card"] |= card
+    events.emit(store, "payment_method.automatically_updated", store.save(method), previous=previous)
 
 
 def retrieve(call: Call, payment_method: str) -> Json:
     """GET /v1/payment_methods/{payment_method}."""
     return call.store.asked("payment_method", payment_method, param="payment_method", in_path=True)
+
+
+def list_all(call: Call) -> Json:
+    """GET /v1/payment_methods."""
+    if call.params.get("customer"):
+        call.store.asked("customer", call.params["customer"], param="customer")
+    return listing.page(call, "payment_method", "/v1/payment_methods", equal=("customer", "type", "allow_redisplay"))
 
 
 def list_for_customer(call: Call, customer: str) -> Json:
@@ -121,5 +155,6 @@ def detach(call: Call, payment_method: str) -> Json:
         raise ApiError("The payment method you provided is not attached to a customer so detachment is impossible.")
     previous = {"customer": method["customer"]}
     method["customer"] = None
+    call.store.hide(method["id"], is_spent=True)
     events.emit(call.store, "payment_method.detached", method, previous=previous)
     return call.store.save(method)

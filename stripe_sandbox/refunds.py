@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stripe_sandbox import balance, currencies, events, listing, metadata, shapes
+from stripe_sandbox import balance, cards, currencies, disputes, events, listing, metadata, shapes
 from stripe_sandbox.errors import ApiError, Json, ParameterError
 from stripe_sandbox.store import Store, new_id
 
@@ -12,42 +12,58 @@ if TYPE_CHECKING:
     from stripe_sandbox.api import Call
 
 
+FAILURES = frozenset({
+    "charge_for_pending_refund_disputed", "declined", "expired_or_canceled_card", "insufficient_funds",
+    "lost_or_stolen_card", "merchant_request", "unknown",
+})  # fmt: skip
+
+
 def create(call: Call) -> Json:
     """POST /v1/refunds, of a payment intent or of a charge."""
-    given = call.params
-    charge = _charge_to_refund(call.store, given)
-    amount_minor = _checked_minor(charge, given.get("amount"))
+    return give(call.store, _charge_to_refund(call.store, call.params), call.params)
+
+
+def give(store: Store, charge: Json, terms: Json) -> Json:
+    """Refund a charge, all that is left of it unless `terms["amount"]` says how much. Raises ApiError."""
+    if not disputes.is_refundable(store, charge):
+        raise ApiError(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
+    amount_minor = _checked_minor(charge, terms.get("amount"))
     is_card = charge["payment_method_details"]["type"] == "card"
     card_details = {
         "reference_status": "pending",
         "reference_type": "acquirer_reference_number",
         "type": "refund",
     }
-    refund = call.store.add(
+    refund = store.add(
         shapes.blank(
             "refund",
             id=new_id("re_3" if is_card else "pyr_1"),
             amount=amount_minor,
             charge=charge["id"],
-            created=call.store.now(),
+            created=store.now(),
             currency=charge["currency"],
             customer=charge["customer"],
-            metadata=metadata.new(given.get("metadata")),
+            metadata=metadata.new(terms.get("metadata")),
             payment_intent=charge["payment_intent"],
             payment_method=charge["payment_method"],
-            reason=given.get("reason"),
-            status="succeeded" if is_card else "pending",
+            reason=terms.get("reason"),
+            status="succeeded" if is_card and not _is_slow(store, charge) else "pending",
         )
     )
     if is_card:
         refund["destination_details"] = {"card": card_details, "type": "card"}
     refund["balance_transaction"] = balance.move(
-        call.store, refund, -amount_minor, kind="refund" if is_card else "payment_refund", category="refund"
+        store, refund, -amount_minor, kind="refund" if is_card else "payment_refund", category="refund"
     )
-    call.store.save(refund)
-    events.emit(call.store, "refund.created", refund)
-    _count_on_charge(call.store, charge, amount_minor)
+    store.save(refund)
+    events.emit(store, "refund.created", refund)
+    _count_on_charge(store, charge, amount_minor)
     return refund
+
+
+def _is_slow(store: Store, charge: Json) -> bool:
+    card = cards.BY_NUMBER.get(store.hidden(charge["payment_method"])["number"])
+    return card is not None and card.refunds_slowly
 
 
 def _charge_to_refund(store: Store, given: Json) -> Json:
@@ -106,6 +122,8 @@ def settle(store: Store, refund: Json) -> None:
 
 def bounce(store: Store, refund: Json, *, reason: str = "unknown") -> None:
     """A refund came back: the merchant has the money again (docs.stripe.com/refunds#failed-refunds)."""
+    if reason not in FAILURES:
+        raise ParameterError(f"Not a reason for a failed refund: {reason}. Known: {', '.join(sorted(FAILURES))}")
     previous = {"status": refund["status"]}
     back = balance.move(store, refund, refund["amount"], kind="refund_failure", category="refund_failure")
     refund |= {"status": "failed", "failure_reason": reason, "failure_balance_transaction": back}

@@ -36,7 +36,7 @@ class Settings:
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings, or Refused."""
     given = os.environ if environment is None else environment
-    if given.get("REMIT_ENV") == "production":
+    if "production" in {given.get("REMIT_ENV"), given.get("APP_ENV")}:
         raise Refused("The Stripe sandbox does not run in production.")
     usual = Settings()
     settings = Settings(

@@ -45,6 +45,8 @@ LEFT_OUT: dict[str, frozenset[str]] = {
         "subscriptions", "tax", "tax_ids",
     }),
     "balance_transaction": frozenset(),
+    "setup_intent": frozenset({"attach_to_self", "managed_payments"}),
+    "dispute": frozenset({"network_reason_code", "payment_method_details"}),
 }  # fmt: skip
 _BARE = frozenset({"payment_method"})  # sends only the fields of its own type
 _INTERNAL_BASES = ("typing", "stripe._api_resource", "stripe._stripe_object", "stripe._list_object")

@@ -137,9 +137,12 @@ class Dispatcher(threading.Thread):
                 self._store.save(event)
                 self._store.hide(event["id"], delivered=True)
 
+    def _as_sent(self, event: Json) -> Json:
+        return _of_the_other_mode(event) if self._store.switch("wrong_mode", default=False) else event
+
     def _send(self, event: Json) -> int:
         """One try; returns the receiver's status, 0 where none came."""
-        body = json.dumps(event, indent=2)
+        body = json.dumps(self._as_sent(event), indent=2)
         status, failure = 0, None
         url = self._store.webhook_url
         if not url:  # taken away while a burst was under way
@@ -150,6 +153,13 @@ class Dispatcher(threading.Thread):
             failure = f"{type(problem).__name__}: {problem}"
         self._store.log_try(event, status, failure)
         return status
+
+
+def _of_the_other_mode(event: Json) -> Json:
+    """The same event as the live mode would tell it."""
+    subject = event["data"]["object"]
+    told = subject | {"livemode": True} if "livemode" in subject else subject
+    return event | {"livemode": True, "data": event["data"] | {"object": told}}
 
 
 def signature(body: str, secrets: tuple[str, ...]) -> str:

@@ -56,7 +56,13 @@ def test_a_decline_is_remembered_and_charges_nothing_more(bank: Bank, once: stri
     for _ in range(2):
         with pytest.raises(stripe.CardError) as caught:
             once.v1.payment_intents.create(
-                {"amount": 500, "currency": "usd", "payment_method": "pm_card_chargeDeclined", "confirm": True},
+                {
+                    "amount": 500,
+                    "currency": "usd",
+                    "payment_method": "pm_card_chargeDeclined",
+                    "off_session": True,
+                    "confirm": True,
+                },
                 {"idempotency_key": "k3"},
             )
         refusals.append(caught.value)
@@ -81,7 +87,7 @@ def test_a_key_is_forgotten_after_a_day(bank: Bank, api: stripe.StripeClient) ->
 def test_a_request_under_way_holds_its_key(bank: Bank, once: stripe.StripeClient) -> None:
     bank.control("calls", path="/v1/refunds", slow=1, slow_seconds=1.0)
     intent = once.v1.payment_intents.create(
-        {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
+        {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "off_session": True, "confirm": True}
     )
 
     def refund() -> stripe.Refund:

@@ -52,7 +52,7 @@ def test_a_wrong_parameter_is_refused_by_name(
 @pytest.mark.parametrize(
     "change",
     [
-        {"mode": "setup"},
+        {"mode": "subscription"},
         {"allow_promotion_codes": True},
         {"adaptive_pricing": {"enabled": True}},
         {"payment_intent_data": {"capture_method": "manual", "transfer_group": "x"}},

@@ -137,7 +137,7 @@ def test_an_event_may_arrive_before_the_answer_that_caused_it(
 
         receiver.on_event = look
         api.v1.payment_intents.create(
-            {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
+            {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "off_session": True, "confirm": True}
         )
         assert receiver.failures == []
         assert seen == ["succeeded"], "the receiver looked the payment up while the call was still open"

@@ -24,12 +24,12 @@ def download(invoice_id: int) -> Response:
     invoice = invoices.get(invoice_id)
     if invoice.number is None:
         raise Missing(NOT_FOUND)
-    return downloads.pdf(invoice_id, invoice.number)
+    return downloads.pdf(documents.invoice(invoice_id), f"Invoice-{invoice.number}")
 
 
 @admin.errorhandler(documents.DocumentNotReady)
 def not_ready(_: documents.DocumentNotReady) -> Response:
     """The worker draws it just now, or could not: say so, and when to ask again."""
     invoice_id = (request.view_args or {})["invoice_id"]
-    failed = documents.state(invoice_id) == "failed"
+    failed = documents.state(documents.invoice(invoice_id)) == "failed"
     return downloads.not_ready("admin/invoices/not_ready.html", invoice_id=invoice_id, failed=failed)

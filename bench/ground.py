@@ -92,7 +92,7 @@ def prepared(
         app = visitor.application(f"sqlite:///{copies[0]}", folder)
         small, large = (_town(size, f"sqlite:///{copy}", renderer) for size, copy in zip(sizes, copies, strict=True))
         document = folder / "document.pdf"
-        document.write_bytes(documents.content(large.invoice_id))
+        document.write_bytes(documents.content(documents.invoice(large.invoice_id)))
         floor = Floor(large.path, document)
         floor_small, floor_large = small, large
         if server:
@@ -141,7 +141,7 @@ def _town(size: Size, url: str, renderer: Renderer) -> Town:
     token = visitor.sign_in()
     invoice_id, number = db.execute(PARTLY_PAID, (BIG,)).fetchone()
     with db.transaction():
-        documents.queue(invoice_id, at=clock.now())
+        documents.queue(documents.invoice(invoice_id), at=clock.now())
     drawn = documents.draw_due(renderer, invoice_html, at=clock.now())
     assert drawn == 1, "the document of the invoice was drawn"
     return Town(size, url, real, token, invoice_id, number)

@@ -1,6 +1,6 @@
-"""Documents: the PDF of an issued invoice, drawn once by the worker and served from store for good.
+"""Documents: the PDF of an invoice, a credit note or a receipt, drawn once by the worker and served from store.
 
-A row of Rendering asks for it in the transaction of the issue; a worker claims it by lease, draws it outside any
+A row of Rendering asks for it in the transaction of its event; a worker claims it by lease, draws it outside any
 transaction, and stores bytes and SHA-256 together. A second drawing of the same document changes nothing.
 """
 
@@ -11,13 +11,13 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from peewee import IntegrityError
 
 from billing.db import lock_free, transaction
 from billing.errors import Refusal
-from billing.tables import Document, Invoice, Rendering
+from billing.tables import CreditNote, Document, Invoice, Payment, Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +40,32 @@ class Draws(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Paper:
+    """Which document: of an invoice, of a credit note, or the receipt of a payment."""
+
+    kind: Literal["invoice", "credit_note", "payment"]
+    id: int
+
+
+def invoice(invoice_id: int) -> Paper:
+    """The paper of an issued invoice."""
+    return Paper("invoice", invoice_id)
+
+
+def credit_note(credit_note_id: int) -> Paper:
+    """The paper of an issued credit note."""
+    return Paper("credit_note", credit_note_id)
+
+
+def receipt(payment_id: int) -> Paper:
+    """The receipt of a payment."""
+    return Paper("payment", payment_id)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredDocument:
     """What is known of a stored document without reading its bytes."""
 
-    invoice_id: int
     media_type: str
     sha256: str
     size: int
@@ -56,16 +78,17 @@ class DocumentNotReady(Refusal):
         super().__init__("The PDF is being prepared. Try again in a moment.")
 
 
-def queue(invoice_id: int, *, at: datetime) -> None:
-    """Ask for an invoice's PDF, inside the caller's transaction."""
-    Rendering.insert(invoice=invoice_id, due_at=at).execute()
+def queue(paper: Paper, *, at: datetime, snapshot: dict[str, Any] | None = None) -> None:
+    """Ask for a PDF, inside the caller's transaction. A receipt brings the snapshot it is drawn from."""
+    assert (snapshot is None) == (paper.kind != "payment"), "invoices and credit notes keep their own snapshot"
+    Rendering.insert(**{paper.kind: paper.id}, due_at=at, snapshot=snapshot).execute()
 
 
-def stored(invoice_id: int) -> StoredDocument:
-    """What is stored for an invoice. Raises DocumentNotReady."""
+def stored(paper: Paper) -> StoredDocument:
+    """What is stored of it. Raises DocumentNotReady."""
     row = (
-        Document.select(Document.invoice, Document.media_type, Document.sha256, Document.size)
-        .where(Document.invoice == invoice_id)
+        Document.select(Document.media_type, Document.sha256, Document.size)
+        .where(_is(Document, paper))
         .tuples()
         .first()
     )
@@ -74,17 +97,17 @@ def stored(invoice_id: int) -> StoredDocument:
     return StoredDocument(*row)
 
 
-def content(invoice_id: int) -> bytes:
+def content(paper: Paper) -> bytes:
     """The bytes themselves. Raises DocumentNotReady."""
-    row = Document.select(Document.content).where(Document.invoice == invoice_id).tuples().first()
+    row = Document.select(Document.content).where(_is(Document, paper)).tuples().first()
     if row is None:
         raise DocumentNotReady
     return bytes(row[0])
 
 
-def state(invoice_id: int) -> str:
+def state(paper: Paper) -> str:
     """queued, drawing, stored or failed; "" where none was asked for."""
-    found = Rendering.select(Rendering.state).where(Rendering.invoice == invoice_id).tuples().first()
+    found = Rendering.select(Rendering.state).where(_is(Rendering, paper)).tuples().first()
     return str(found[0]) if found else ""
 
 
@@ -106,24 +129,49 @@ def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: d
         rendering = _claim(at)
         if rendering is None:
             break
-        invoice = Invoice.get_by_id(rendering.invoice_id)
+        paper = _paper_of(rendering)
         try:
-            html = page(invoice.frozen)
+            title, snapshot, made_at = _sheet(paper, rendering)
             content_ = renderer.render(
-                html,
-                title=f"Invoice {invoice.number}",
-                author=invoice.frozen["seller"]["legal_name"],
-                at=invoice.issued_at,
-                lines=len(invoice.frozen["lines"]),
+                page(snapshot),
+                title=title,
+                author=snapshot["seller"]["legal_name"],
+                at=made_at,
+                lines=len(snapshot["lines"]),
             )
         except Refusal as refusal:
             _postpone(rendering, refusal.message, at)
         except Exception as defect:
-            log.exception("the document of invoice %s cannot be drawn", rendering.invoice_id)
+            log.exception("the document of %s %s cannot be drawn", paper.kind, paper.id)
             _postpone(rendering, f"{type(defect).__name__}: {defect}", at)
         else:
-            drawn += _store(rendering, content_, at)
+            drawn += _store(rendering, paper, content_, at)
     return drawn
+
+
+def _is(table: type[Document | Rendering], paper: Paper) -> bool:
+    return getattr(table, paper.kind) == paper.id  # type: ignore[no-any-return]  # Peewee's expression
+
+
+def _paper_of(rendering: Rendering) -> Paper:
+    if rendering.invoice_id is not None:
+        return invoice(rendering.invoice_id)
+    if rendering.credit_note_id is not None:
+        return credit_note(rendering.credit_note_id)
+    assert rendering.payment_id is not None, "a rendering is of one document"
+    return receipt(rendering.payment_id)
+
+
+def _sheet(paper: Paper, rendering: Rendering) -> tuple[str, dict[str, Any], datetime]:
+    """The title of a document, the snapshot it is drawn from, and the moment it is of."""
+    if paper.kind == "invoice":
+        issued: Invoice = Invoice.get_by_id(paper.id)
+        return f"Invoice {issued.number}", issued.frozen, issued.issued_at
+    if paper.kind == "credit_note":
+        note: CreditNote = CreditNote.get_by_id(paper.id)
+        return f"Credit note {note.number}", note.frozen, note.issued_at
+    payment: Payment = Payment.get_by_id(paper.id)
+    return f"Receipt {payment.reference}", rendering.snapshot, payment.received_at
 
 
 def _claim(at: datetime) -> Rendering | None:
@@ -154,12 +202,12 @@ def _claim(at: datetime) -> Rendering | None:
     return claimed
 
 
-def _store(rendering: Rendering, content_: bytes, at: datetime) -> int:
+def _store(rendering: Rendering, paper: Paper, content_: bytes, at: datetime) -> int:
     with transaction():
         try:
             with transaction():  # a savepoint: another worker may have stored the very same bytes
                 Document.insert(
-                    invoice=rendering.invoice_id,
+                    **{paper.kind: paper.id},
                     media_type="application/pdf",
                     sha256=hashlib.sha256(content_).hexdigest(),
                     size=len(content_),

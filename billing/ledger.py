@@ -23,6 +23,9 @@ CUSTOMER_CREDIT = "customer_credit"
 CARD_CLEARING = "card_clearing"
 CARD_FEES = "card_fees"
 SUSPENSE = "suspense"
+BANK = "bank"
+BAD_DEBT = "bad_debt"
+FEE_INCOME = "fee_income"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Leg:
     customer_id: int | None = None
     invoice_id: int | None = None
     payment_id: int | None = None
+    credit_note_id: int | None = None
 
 
 def post(ref: str, kind: str, legs: Sequence[Leg], *, on: date, at: datetime) -> int:
@@ -62,6 +66,7 @@ def post(ref: str, kind: str, legs: Sequence[Leg], *, on: date, at: datetime) ->
                 "customer": leg.customer_id,
                 "invoice": leg.invoice_id,
                 "payment": leg.payment_id,
+                "credit_note": leg.credit_note_id,
                 "effective_on": on,
                 "posted_at": at,
             }

@@ -9,6 +9,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from peewee import fn
@@ -27,7 +29,9 @@ LONGEST_WAIT = timedelta(hours=6)
 SERVER_WAIT = timedelta(minutes=1)
 KILLED = "Each worker that took it ended before it could say what came of it."
 SECRET = frozenset({"sign_in_code"})  # what these said is forgotten once they left
-NEEDS_PDF = "invoice_issued"  # its mail carries the PDF, so it waits until the PDF is stored
+ISSUED = "invoice_issued"
+# These carry a PDF, so they wait until it is stored: the event, and the column of what the PDF is of.
+NEEDS_PDF = ((ISSUED, "invoice"), ("credit_note_issued", "credit_note"))
 
 MOST_SHOWN = 200
 
@@ -63,6 +67,8 @@ def queue(
     to_name: str = "",
     customer_id: int | None = None,
     invoice_id: int | None = None,
+    credit_note_id: int | None = None,
+    payment_id: int | None = None,
 ) -> int | None:
     """Queue one message to one recipient, inside the caller's transaction; None where `key` is queued already."""
     if is_queued(key):
@@ -75,6 +81,8 @@ def queue(
         context=context,
         customer=customer_id,
         invoice=invoice_id,
+        credit_note=credit_note_id,
+        payment=payment_id,
         message_id=secrets.token_urlsafe(24),
         due_at=at,
         queued_at=at,
@@ -113,7 +121,7 @@ def accepted(mail: Mail, at: datetime) -> bool:
         finished = _finish(mail, state="accepted", accepted_at=at, error="")
         if finished and mail.event in SECRET:
             Mail.update(context={}).where(Mail.id == mail.id).execute()
-        if finished and mail.event == NEEDS_PDF:
+        if finished and mail.event == ISSUED:
             Invoice.update(sent_at=at).where((Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()).execute()
     return finished
 
@@ -185,13 +193,18 @@ def waiting() -> int:
 
 
 def _due(at: datetime) -> Any:  # noqa: ANN401 - a Peewee query
-    drawn = Document.select(Document.id).where(Document.invoice == Mail.invoice)
     return Mail.select(Mail.id).where(
         Mail.state.in_(["queued", "sending"])
         & (Mail.due_at <= at)
         & ((Mail.state == "queued") | (Mail.lease_until < at))
-        & ((Mail.event != NEEDS_PDF) | fn.EXISTS(drawn))
+        & (Mail.event.not_in([event for event, _ in NEEDS_PDF]) | reduce(or_, map(_is_drawn, NEEDS_PDF)))
     )
+
+
+def _is_drawn(need: tuple[str, str]) -> Any:  # noqa: ANN401 - a Peewee expression
+    event, paper = need
+    drawn = Document.select(Document.id).where(getattr(Document, paper) == getattr(Mail, paper))
+    return (Mail.event == event) & fn.EXISTS(drawn)
 
 
 def _finish(mail: Mail, **values: Any) -> bool:  # noqa: ANN401 - columns of Mail

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @customer_or_guest
 def invoice_pdf(number: str) -> Response:
     """The PDF as it was drawn once. Each request asks anew who may have it."""
-    return downloads.pdf(theirs(number).id, number)
+    return downloads.pdf(documents.invoice(theirs(number).id), f"Invoice-{number}")
 
 
 @portal.errorhandler(documents.DocumentNotReady)

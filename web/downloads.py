@@ -1,4 +1,4 @@
-"""The stored PDF of an invoice as a download, the same from both faces. Who may have it is decided before."""
+"""A stored PDF as a download, the same from both faces. Who may have it is decided before."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from flask import Response, make_response, render_template, request
 from billing import documents
 
 if TYPE_CHECKING:
-    from billing.documents import StoredDocument
+    from billing.documents import Paper, StoredDocument
 
 RETRY_AFTER_SECONDS = "10"
 
 
-def pdf(invoice_id: int, number: str) -> Response:
+def pdf(paper: Paper, name: str) -> Response:
     """The bytes as they were drawn once; 304 where the browser has them. Raises DocumentNotReady."""
-    stored = documents.stored(invoice_id)
+    stored = documents.stored(paper)
     if request.if_none_match.contains_weak(stored.sha256):
         response = Response(status=304)
     else:
-        response = Response(documents.content(invoice_id))
-    return _as_download(response, stored, f"Invoice-{number}.pdf")
+        response = Response(documents.content(paper))
+    return _as_download(response, stored, f"{name}.pdf")
 
 
 def not_ready(template: str, **context: Any) -> Response:  # noqa: ANN401 - a template's context

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from billing import clock, formatting, links, seller
+from billing import allocations, clock, formatting, links, seller
 from billing.formatting import DEFAULT_LOCALE
-from billing.tables import Allocation, Document, Invoice, Mail, Payment
+from billing.tables import Document, Invoice, Mail, Payment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,16 +138,13 @@ def _receipt(mail: Mail, head: Letterhead) -> Told:
         return formatting.money(minor, payment.currency, locale=locale)
 
     facts = [("Reference", payment.reference), ("Method", payment.method)]
-    credit_minor = 0
-    for allocation in Allocation.select().where(Allocation.payment == payment.id).order_by(Allocation.id):
-        if allocation.invoice is None:
-            credit_minor += allocation.minor
-            continue
-        left = allocation.invoice.balance_minor
-        words = f"{amount(allocation.minor)}, {f'{amount(left)} left to pay' if left else 'paid in full'}"
-        facts.append((f"Invoice {allocation.invoice.number}", words))
-    if credit_minor:
-        facts.append(("Kept as your credit", amount(credit_minor)))
+    for invoice_id, minor in allocations.standing(payment).items():
+        invoice = Invoice.get_by_id(invoice_id)
+        left = invoice.balance_minor
+        words = f"{amount(minor)}, {f'{amount(left)} left to pay' if left else 'paid in full'}"
+        facts.append((f"Invoice {invoice.number}", words))
+    if payment.free_minor:
+        facts.append(("Kept as your credit", amount(payment.free_minor)))
     link_id = mail.context.get("link_id")
     return {
         "minor": payment.minor,

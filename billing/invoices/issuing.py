@@ -64,7 +64,7 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
         _refuse_what_is_wrong(invoice, document_lines, buying, recipients, on)
         _freeze(invoice, selling, buying, document_lines, taxes(invoice_id), on=on, at=at)
         _book(invoice, on=on, at=at)
-        documents.queue(invoice.id, at=at)
+        documents.queue(documents.invoice(invoice.id), at=at)
         for contact in recipients:
             _mail(invoice, contact, at=at)
         add_activity(
@@ -141,6 +141,7 @@ def _freeze(
         "series_number": value,
         "issue_on": on,
         "due_on": due_on,
+        "next_due_on": due_on,
         "issued_at": at,
         "paid_at": None if invoice.total_minor else at,
         "search_text": f"{number} {invoice.subject} {invoice.po}".casefold().strip(),

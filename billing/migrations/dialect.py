@@ -14,6 +14,9 @@ SQLITE = {
     "{instant}": "TEXT",
     "{json}": "TEXT",
     "{bool}": "INTEGER",
+    "{true}": "1",
+    "{false}": "0",
+    "{empty}": "{}",
     "{blob}": "BLOB",
     "{bytewise}": "COLLATE BINARY",
 }
@@ -22,6 +25,9 @@ POSTGRESQL = {
     "{instant}": "TIMESTAMPTZ",
     "{json}": "JSONB",
     "{bool}": "BOOLEAN",
+    "{true}": "TRUE",
+    "{false}": "FALSE",
+    "{empty}": "{}",
     "{blob}": "BYTEA",
     "{bytewise}": 'COLLATE "C"',
 }
@@ -35,3 +41,11 @@ def create(db: SqliteDatabase | PostgresqlDatabase, statements: Iterable[str]) -
         for word, meaning in words.items():
             text = text.replace(word, meaning)
         db.execute_sql(text)
+
+
+def count_on(db: SqliteDatabase | PostgresqlDatabase, table: str) -> None:
+    """After rows were copied with their ids, new rows continue behind them. SQLite does so by itself."""
+    if isinstance(db, PostgresqlDatabase):
+        db.execute_sql(
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM {table}), FALSE)"
+        )

@@ -42,6 +42,33 @@ def install(db: SqliteDatabase | PostgresqlDatabase, guard: Guard) -> None:
         )
 
 
+def replace(db: SqliteDatabase | PostgresqlDatabase, guard: Guard) -> None:
+    """Put a guard in the place of an older one of the same name and table."""
+    if isinstance(db, PostgresqlDatabase):
+        db.execute_sql(f"DROP TRIGGER {guard.name} ON {guard.table}")
+        db.execute_sql(f"DROP FUNCTION {guard.name}()")
+    else:
+        db.execute_sql(f"DROP TRIGGER {guard.name}")
+    install(db, guard)
+
+
+def drop_triggers(db: SqliteDatabase | PostgresqlDatabase, table: str) -> None:
+    """Take every trigger off a table that is about to be made anew, with the functions behind them."""
+    if isinstance(db, PostgresqlDatabase):
+        found = db.execute_sql(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)
+        ).fetchall()
+        for (name,) in found:
+            db.execute_sql(f"DROP TRIGGER {name} ON {table}")
+            db.execute_sql(f"DROP FUNCTION {name}()")
+    else:
+        found = db.execute_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table,)
+        ).fetchall()
+        for (name,) in found:
+            db.execute_sql(f"DROP TRIGGER {name}")
+
+
 def never_replace(
     db: SqliteDatabase | PostgresqlDatabase, table: str, keys: tuple[str, ...], *, unless: str = "0"
 ) -> None:

@@ -35,7 +35,7 @@ from billing.payments.reading import (
 )
 from billing.payments.references import new_reference
 from billing.payments.settling import settle, sync_session
-from billing.payments.sweeping import Swept, check, sweep, sync
+from billing.payments.sweeping import Swept, check, close_excessive, sweep, sync
 
 __all__ = [
     "AlreadyPaid",
@@ -53,6 +53,7 @@ __all__ = [
     "attempt_for",
     "cancel",
     "check",
+    "close_excessive",
     "for_invoice",
     "in_flight",
     "invoice_ids_of",

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
-from peewee import JOIN
-
-from billing.allocations import APPLIED
+from billing import allocations
 from billing.db import execute
 from billing.errors import Missing
-from billing.tables import UNFINISHED, Allocation, Attempt, Invoice, Payment, PlannedAllocation
+from billing.tables import UNFINISHED, Attempt, Invoice, Payment, PlannedAllocation
 from billing.tables.base import Instant
 
 if TYPE_CHECKING:
@@ -106,9 +104,10 @@ def in_flight(invoice_id: int) -> Attempt | None:
 def for_invoice(invoice_id: int) -> list[AppliedPayment]:
     """What was applied to an invoice, oldest first."""
     rows = execute(
-        """SELECT p.reference, a.minor, p.currency, p.method, p.received_at, COALESCE(t.payer, '')
+        """SELECT p.reference, SUM(a.minor), p.currency, p.method, p.received_at, COALESCE(t.payer, '')
         FROM allocation a JOIN payment p ON p.id = a.payment_id LEFT JOIN attempt t ON t.id = p.attempt_id
-        WHERE a.invoice_id = ? ORDER BY a.id""",
+        WHERE a.invoice_id = ? GROUP BY p.id, p.reference, p.currency, p.method, p.received_at, t.payer
+        HAVING SUM(a.minor) <> 0 ORDER BY MIN(a.id)""",
         (invoice_id,),
     ).fetchall()
     return [
@@ -193,13 +192,8 @@ def receipt(payment_id: int) -> Receipt:
     payment: Payment | None = Payment.get_or_none(Payment.id == payment_id)
     if payment is None:
         raise Missing("We cannot find that payment.")
-    rows = list(
-        Allocation.select(Allocation, Invoice)
-        .join(Invoice, JOIN.LEFT_OUTER)
-        .where(Allocation.payment == payment_id)
-        .order_by(Allocation.id)
-    )
-    kept = [row for row in rows if row.invoice is None]
+    applied = allocations.standing(payment)
+    found = {invoice.id: invoice for invoice in Invoice.select().where(Invoice.id.in_(list(applied)))}
     return Receipt(
         reference=payment.reference,
         customer_id=payment.customer_id,
@@ -209,37 +203,30 @@ def receipt(payment_id: int) -> Receipt:
         received_at=payment.received_at,
         applied=tuple(
             AppliedTo(
-                number=str(row.invoice.number),
-                minor=row.minor,
-                balance_minor=row.invoice.balance_minor,
-                currency=row.invoice.currency,
+                number=str(found[invoice_id].number),
+                minor=minor,
+                balance_minor=found[invoice_id].balance_minor,
+                currency=found[invoice_id].currency,
             )
-            for row in rows
-            if row.invoice is not None
+            for invoice_id, minor in applied.items()
         ),
-        kept_minor=sum(row.minor for row in kept),
-        kept_reason=kept[0].reason if kept else "",
+        kept_minor=payment.free_minor,
+        kept_reason=payment.kept_reason,
     )
 
 
 def unallocated(*, limit: int = 50) -> list[Unallocated]:
     """What came and was not applied, newest first, for staff."""
-    rows = (
-        Allocation.select(Allocation, Payment)
-        .join(Payment)
-        .where(Allocation.invoice.is_null() & (Allocation.reason != APPLIED))
-        .order_by(Allocation.id.desc())
-        .limit(limit)
-    )
+    waiting = Payment.select().where(Payment.waiting).order_by(Payment.id.desc()).limit(limit)
     return [
         Unallocated(
-            payment_id=row.payment_id,
-            reference=row.payment.reference,
-            customer_id=row.payment.customer_id,
-            minor=row.minor,
-            currency=row.payment.currency,
-            reason=row.reason,
-            received_at=row.payment.received_at,
+            payment_id=payment.id,
+            reference=payment.reference,
+            customer_id=payment.customer_id,
+            minor=payment.free_minor,
+            currency=payment.currency,
+            reason=payment.kept_reason,
+            received_at=payment.received_at,
         )
-        for row in rows
+        for payment in waiting
     ]

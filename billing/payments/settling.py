@@ -253,7 +253,7 @@ def _apply(payment: Payment, attempt: Attempt, *, by: Actor, at: datetime) -> di
 
 def _keep(payment: Payment, minor: int, reason: str, invoice_ids: list[int], *, by: Actor, at: datetime) -> None:
     """Money without a place: it stays the customer's, or in suspense, and staff is told."""
-    allocations.keep(payment, minor, reason=reason, ref=f"payment:{payment.id}:kept", at=at)
+    allocations.keep(payment, reason=reason)
     facts = {"payment": payment.reference, "minor": minor, "currency": payment.currency, "reason": reason}
     for invoice_id in invoice_ids:
         invoices.add_activity(invoice_id, "money_unallocated", by=by, at=at, facts=facts, customer_sees=False)

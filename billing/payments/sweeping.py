@@ -16,6 +16,7 @@ from billing.payments.settling import sync_session
 from billing.tables import UNFINISHED, Attempt, Invoice, PlannedAllocation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,20 @@ def sweep(at: datetime) -> Swept:
             unanswered += 1
             log.warning("attempt %s: %s", attempt.id, refusal)
     return Swept(asked=asked, moved=moved, unanswered=unanswered)
+
+
+def close_excessive(invoice_ids: Sequence[int], *, at: datetime) -> None:
+    """Close open pages that ask for more than these invoices need by now. What cannot be closed, the sweep closes."""
+    planned = PlannedAllocation.select(PlannedAllocation.attempt).where(
+        PlannedAllocation.invoice.in_(list(invoice_ids))
+    )
+    for attempt in list(Attempt.select().where(Attempt.id.in_(planned) & (Attempt.status == "open"))):
+        if not _asks_too_much(attempt):
+            continue
+        try:
+            close(attempt, why=PAID_OTHERWISE, by=SYSTEM, at=at)
+        except Refusal as refusal:
+            log.warning("attempt %s: its page stays open for now (%s)", attempt.id, refusal)
 
 
 def _now(attempt: Attempt, *, at: datetime) -> Attempt:

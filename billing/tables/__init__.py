@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from billing.tables.base import Instant, Table
-from billing.tables.invoices import Activity, Counter, Invoice, InvoiceLine, InvoiceTax
+from billing.tables.cards import Autopay, AutopayRun, Card, CardSetup
+from billing.tables.credits import Approval, CreditNote, CreditNoteLine, CreditNoteTax, WriteOff
+from billing.tables.invoices import Activity, Counter, FeeCharge, Instalment, Invoice, InvoiceLine, InvoiceTax
 from billing.tables.parties import Contact, Customer, CustomerBalance, Seller
-from billing.tables.payments import UNFINISHED, Allocation, Attempt, Payment, PlannedAllocation, StripeEvent
+from billing.tables.payments import (
+    UNFINISHED,
+    Allocation,
+    Attempt,
+    Payment,
+    PlannedAllocation,
+    PlannedCredit,
+    StripeEvent,
+)
 from billing.tables.people import Membership, Session, SignInCode, Submission, Try, User
 from billing.tables.records import (
     AuditHead,
@@ -19,6 +29,7 @@ from billing.tables.records import (
     Rendering,
     Transfer,
 )
+from billing.tables.refunds import Chargeback, ChargebackMovement, GatewayDifference, Refund
 
 ALL: list[type[Table]] = [
     Seller,
@@ -49,6 +60,22 @@ ALL: list[type[Table]] = [
     Document,
     Link,
     LinkRevocation,
+    Autopay,
+    AutopayRun,
+    Card,
+    CardSetup,
+    Approval,
+    CreditNote,
+    CreditNoteLine,
+    CreditNoteTax,
+    WriteOff,
+    Chargeback,
+    ChargebackMovement,
+    GatewayDifference,
+    Refund,
+    Instalment,
+    FeeCharge,
+    PlannedCredit,
     AuditRow,
     AuditHead,
 ]
@@ -58,14 +85,27 @@ __all__ = [
     "UNFINISHED",
     "Activity",
     "Allocation",
+    "Approval",
     "Attempt",
     "AuditHead",
     "AuditRow",
+    "Autopay",
+    "AutopayRun",
+    "Card",
+    "CardSetup",
+    "Chargeback",
+    "ChargebackMovement",
     "Contact",
     "Counter",
+    "CreditNote",
+    "CreditNoteLine",
+    "CreditNoteTax",
     "Customer",
     "CustomerBalance",
     "Document",
+    "FeeCharge",
+    "GatewayDifference",
+    "Instalment",
     "Instant",
     "Invoice",
     "InvoiceLine",
@@ -77,7 +117,9 @@ __all__ = [
     "Membership",
     "Payment",
     "PlannedAllocation",
+    "PlannedCredit",
     "Posting",
+    "Refund",
     "Rendering",
     "Seller",
     "Session",
@@ -88,4 +130,5 @@ __all__ = [
     "Transfer",
     "Try",
     "User",
+    "WriteOff",
 ]

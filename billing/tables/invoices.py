@@ -62,6 +62,17 @@ class Invoice(Table):
     voided_at = Instant(null=True)
     void_reason = TextField(default="")
     viewed_at = Instant(null=True)
+    kind = TextField(default="invoice")  # invoice, late_fee, interest
+    about_id: int | None
+    about = ForeignKeyField("self", null=True, backref="fees")  # the overdue invoice a fee is about
+    replaces_id: int | None
+    replaces = ForeignKeyField("self", null=True, backref="replacements")  # the credited invoice this one corrects
+    early_days = IntegerField(default=0)  # paid within so many days of issue ...
+    early_ppm = IntegerField(default=0)  # ... it costs this much less
+    next_due_on = DateField(null=True)  # of the first instalment not yet paid, else the due date
+    credited_minor = BigIntegerField(default=0)  # by issued credit notes
+    refunded_minor = BigIntegerField(default=0)  # of what was paid on it
+    written_off_minor = BigIntegerField(default=0)
 
 
 class InvoiceLine(Table):
@@ -98,6 +109,35 @@ class InvoiceTax(Table):
     reason = TextField(default="")
     base_minor = BigIntegerField()
     tax_minor = BigIntegerField()
+
+
+class Instalment(Table):
+    """One part of an invoice's schedule; all of them sum to its total. Frozen at issue."""
+
+    id = AutoField()
+    invoice_id: int
+    invoice = ForeignKeyField(Invoice, backref="instalments")
+    position = IntegerField()
+    due_on = DateField()
+    minor = BigIntegerField()
+
+
+class FeeCharge(Table):
+    """A late fee or interest that was charged on an overdue invoice, by a document of its own, for [from, until)."""
+
+    id = AutoField()
+    invoice_id: int
+    invoice = ForeignKeyField(Invoice, backref="charges")
+    kind = TextField()  # late_fee, interest
+    from_on = DateField()
+    until_on = DateField()
+    fee_invoice_id: int
+    fee_invoice = ForeignKeyField(Invoice, unique=True, backref="charge")
+    minor = BigIntegerField()
+    words = TextField()  # how it was computed, as the customer reads it
+    waived_at = Instant(null=True)
+    waived_by = TextField(default="")
+    waive_reason = TextField(default="")
 
 
 class Activity(Table):

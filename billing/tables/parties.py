@@ -36,6 +36,13 @@ class Seller(Table):
     terms_text = TextField(default="")
     rounding_rule = TextField()
     number_prefix = TextField()
+    credit_prefix = TextField(default="CN")  # of credit notes' numbers
+    least_part_minor = BigIntegerField(default=100)  # the least a customer may pay on an invoice, unless it is the rest
+    approval_over_minor = BigIntegerField(null=True)  # credits, refunds and write-offs above it take two; null: never
+    late_fee = JSONField(default=dict)  # the rule; {} where none is charged
+    early_days = IntegerField(default=0)  # early-payment discount of new invoices: 2/10 net 30 is 10 days ...
+    early_ppm = IntegerField(default=0)  # ... and 20,000 ppm
+    methods = JSONField(default=list)  # names of the seller's own ways to be paid, besides the usual ones
     version = IntegerField(default=1)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from peewee import AutoField, BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from billing.tables.base import Instant, Table
+from billing.tables.cards import Card
+from billing.tables.credits import CreditNote
 from billing.tables.invoices import Invoice
 from billing.tables.parties import Customer
 
@@ -33,6 +35,9 @@ class Attempt(Table):
     created_at = Instant()
     expires_at = Instant()
     checked_at = Instant(null=True)
+    kind = TextField(default="checkout")  # checkout, saved_card, autopay
+    card_id: int | None
+    card = ForeignKeyField(Card, null=True)
 
 
 class PlannedAllocation(Table):
@@ -47,7 +52,10 @@ class PlannedAllocation(Table):
 
 
 class Payment(Table):
-    """Money that came: a fact. `customer` is null while nobody knows whose it is."""
+    """Money that came: a fact. `customer` is null while nobody knows whose it is.
+
+    `free_minor` is what is not applied, refunded or taken back. `waiting` asks staff to look, for `kept_reason`.
+    """
 
     id = AutoField()
     reference = TextField(unique=True)
@@ -62,18 +70,44 @@ class Payment(Table):
     fee_minor = BigIntegerField(null=True)
     method = TextField()  # "Visa ending 4242"
     received_at = Instant()
+    kind = TextField(default="gateway")  # gateway, manual
+    free_minor = BigIntegerField(default=0)
+    kept_reason = TextField(default="")
+    waiting = BooleanField(default=False)
+    bank_reference = TextField(default="")  # what the payer wrote
+    payer = TextField(default="")  # who paid, as the bank names them
+    recorded_by = TextField(default="")  # who recorded it by hand
+    reversed_at = Instant(null=True)
+    reverse_reason = TextField(default="")
+
+
+class PlannedCredit(Table):
+    """Credit that is applied together with an attempt's money; frozen with it. From a payment or a credit note."""
+
+    id = AutoField()
+    attempt_id: str
+    attempt = ForeignKeyField(Attempt, backref="planned_credits")
+    invoice_id: int
+    invoice = ForeignKeyField(Invoice, backref="planned_credits")
+    payment_id: int | None
+    payment = ForeignKeyField(Payment, null=True)
+    credit_note_id: int | None
+    credit_note = ForeignKeyField(CreditNote, null=True)
+    minor = BigIntegerField()
 
 
 class Allocation(Table):
-    """Where a payment's money went: an opinion, append-only. Without an invoice it is credit, with its reason."""
+    """Value of a payment or a credit note applied to an invoice (> 0) or taken back (< 0): an opinion, append-only."""
 
     id = AutoField()
-    payment_id: int
-    payment = ForeignKeyField(Payment, backref="allocations")
-    invoice_id: int | None
-    invoice = ForeignKeyField(Invoice, null=True, backref="allocations")
+    payment_id: int | None
+    payment = ForeignKeyField(Payment, null=True, backref="allocations")
+    credit_note_id: int | None
+    credit_note = ForeignKeyField(CreditNote, null=True, backref="allocations")
+    invoice_id: int
+    invoice = ForeignKeyField(Invoice, backref="allocations")
     minor = BigIntegerField()
-    reason = TextField()
+    reason = TextField()  # payment, credit, unapplied, refund, chargeback, reversal
     ref = TextField(unique=True)
     at = Instant()
 

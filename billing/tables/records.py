@@ -14,8 +14,10 @@ from peewee import (
 )
 
 from billing.tables.base import Instant, Table
+from billing.tables.credits import CreditNote
 from billing.tables.invoices import Invoice
 from billing.tables.parties import Contact, Customer
+from billing.tables.payments import Payment
 
 
 class LedgerAccount(Table):
@@ -50,7 +52,10 @@ class Transfer(Table):
     customer = ForeignKeyField(Customer, null=True)
     invoice_id: int | None
     invoice = ForeignKeyField(Invoice, null=True)
-    payment = IntegerField(null=True, column_name="payment_id")
+    payment_id: int | None
+    payment = ForeignKeyField(Payment, null=True)
+    credit_note_id: int | None
+    credit_note = ForeignKeyField(CreditNote, null=True)
     effective_on = DateField()
     posted_at = Instant()
 
@@ -68,6 +73,10 @@ class Mail(Table):
     customer = ForeignKeyField(Customer, null=True)
     invoice_id: int | None
     invoice = ForeignKeyField(Invoice, null=True)
+    credit_note_id: int | None
+    credit_note = ForeignKeyField(CreditNote, null=True)
+    payment_id: int | None
+    payment = ForeignKeyField(Payment, null=True)
     message_id = TextField(unique=True)
     state = TextField(default="queued")  # queued, sending, accepted, refused, dead
     attempts = IntegerField(default=0)
@@ -80,25 +89,34 @@ class Mail(Table):
 
 
 class Rendering(Table):
-    """A PDF to draw, claimed by lease. `stored` once the bytes are in Document."""
+    """A PDF to draw, of one document, claimed by lease. `stored` once the bytes are in Document."""
 
     id = AutoField()
-    invoice_id: int
-    invoice = ForeignKeyField(Invoice, unique=True)
+    invoice_id: int | None
+    invoice = ForeignKeyField(Invoice, null=True, unique=True)
+    credit_note_id: int | None
+    credit_note = ForeignKeyField(CreditNote, null=True, unique=True)
+    payment_id: int | None
+    payment = ForeignKeyField(Payment, null=True, unique=True)
     state = TextField(default="queued")  # queued, drawing, stored, failed
     attempts = IntegerField(default=0)
     due_at = Instant()
     lease_until = Instant(null=True)
     lease_token = TextField(null=True)
     error = TextField(default="")
+    snapshot = JSONField(null=True)  # what a receipt says; invoices and credit notes keep their own
 
 
 class Document(Table):
-    """The bytes of an issued document, kept once and for good."""
+    """The bytes of an invoice, of a credit note, or of a payment's receipt; kept once and for good."""
 
     id = AutoField()
-    invoice_id: int
-    invoice = ForeignKeyField(Invoice, unique=True)
+    invoice_id: int | None
+    invoice = ForeignKeyField(Invoice, null=True, unique=True)
+    credit_note_id: int | None
+    credit_note = ForeignKeyField(CreditNote, null=True, unique=True)
+    payment_id: int | None
+    payment = ForeignKeyField(Payment, null=True, unique=True)
     media_type = TextField()
     sha256 = TextField()
     size = BigIntegerField()

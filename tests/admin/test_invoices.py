@@ -214,5 +214,5 @@ def test_a_pdf_that_is_not_drawn_yet_is_awaited_and_a_draft_has_none(world: Worl
     waiting = sam.get(f"/admin/invoices/{issued.id}.pdf")
     assert (waiting.status_code, waiting.headers["Retry-After"]) == (503, "10")
     assert "The PDF is being prepared" in words(waiting)
-    assert documents.state(issued.id) == "queued"
+    assert documents.state(documents.invoice(issued.id)) == "queued"
     assert sam.get(f"/admin/invoices/{draft.id}.pdf").status_code == 404

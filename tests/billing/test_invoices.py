@@ -46,7 +46,7 @@ def test_issuing_numbers_freezes_books_and_queues_at_once(world: World) -> None:
     assert customers.balance(world.acme.id, "GBP").receivable_minor == 116_400
     assert {mail.recipient for mail in Mail.select()} == {"alice@acme.example", "bob@acme.example"}
     assert Link.select().count() == 2
-    assert documents.state(invoice.id) == "queued"
+    assert documents.state(documents.invoice(invoice.id)) == "queued"
     assert audit.verify() == []
 
 

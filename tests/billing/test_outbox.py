@@ -150,7 +150,7 @@ def test_a_document_that_cannot_be_written_does_not_hold_up_the_next(world: Worl
         return "page"
 
     assert documents.draw_due(Pen(), page, at=AT) == 1
-    assert documents.stored(good.id).size > 0
+    assert documents.stored(documents.invoice(good.id)).size > 0
 
 
 class _Dies:

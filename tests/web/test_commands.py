@@ -207,9 +207,9 @@ def test_render_documents_fails_where_one_cannot_be_drawn_and_draws_the_others(s
     bad, good = world.issued(), world.issued()
     tamper("invoice", f"UPDATE invoice SET frozen = '{{}}' WHERE id = {bad.id}")
     assert "1 drawn, 1 not." in shell.run("render-documents", fails=True).output
-    assert documents.stored(good.id).size > 1000
+    assert documents.stored(documents.invoice(good.id)).size > 1000
     with pytest.raises(documents.DocumentNotReady):
-        documents.stored(bad.id)
+        documents.stored(documents.invoice(bad.id))
 
 
 def test_render_documents_gives_the_failed_another_chance_when_asked(shell: Shell, world: World) -> None:
@@ -219,7 +219,7 @@ def test_render_documents_gives_the_failed_another_chance_when_asked(shell: Shel
     said = shell.run("render-documents", "--failed").output
     assert "1 given up before." in said
     assert "1 drawn, 0 not." in said
-    assert documents.stored(invoice.id).size > 1000
+    assert documents.stored(documents.invoice(invoice.id)).size > 1000
     assert (Rendering.get().state, Rendering.get().attempts) == ("stored", 1)
 
 

@@ -445,7 +445,7 @@ def pay(invoice: Invoice, minor: int, *, received_minor: int | None = None) -> P
     ledger.post(f"payment:{payment.id}", "payment_received", [leg], on=AT.date(), at=AT)
     allocations.apply(payment, invoice.id, minor, ref="first", on=AT.date(), at=AT)
     if received > minor:
-        allocations.keep(payment, received - minor, reason="amount_mismatch", ref="rest", at=AT)
+        allocations.keep(payment, reason="amount_mismatch")
     return payment
 
 

@@ -69,6 +69,63 @@ def session_terms(amount_minor: int = 12_345, currency: str = "usd", **more: Any
     } | more
 
 
+def setup_terms(**more: Any) -> dict[str, Any]:
+    """What the application asks for when a card shall be saved."""
+    return {
+        "mode": "setup",
+        "currency": "usd",
+        "client_reference_id": "setup_1",
+        "success_url": "http://localhost:8000/cards/saved?session_id={CHECKOUT_SESSION_ID}",
+        "cancel_url": "http://localhost:8000/cards",
+        "setup_intent_data": {"metadata": {"customer_id": "7"}, "description": "Autopay"},
+    } | more
+
+
+@pytest.fixture
+def acme(api: stripe.StripeClient) -> stripe.Customer:
+    return api.v1.customers.create({"email": "acme@example.com", "name": "Acme"})
+
+
+@dataclass
+class Buyer:
+    """Somebody with a saved card: how the merchant's server charges it."""
+
+    bank: Bank
+    api: stripe.StripeClient
+    customer: str
+
+    def save(self, number: str, **fields: str) -> stripe.PaymentMethod:
+        """Save a card at a session in setup mode."""
+        terms: Any = setup_terms(customer=self.customer)
+        session = self.api.v1.checkout.sessions.create(terms)
+        assert session.url
+        answer = self.bank.pay(session.url, number, **fields)
+        if "/c/authenticate/" in answer.headers["Location"]:
+            answer = self.bank.submit(answer.headers["Location"], outcome="complete")
+        assert answer.headers["Location"].startswith("http://localhost:8000/cards/saved")
+        return self.api.v1.customers.payment_methods.list(self.customer).data[0]
+
+    def charge(self, card: str, **more: Any) -> stripe.PaymentIntent:
+        """Charge a saved card; the buyer is away unless `return_url` says where they are."""
+        terms: Any = {"amount": 700, "currency": "usd", "customer": self.customer, "payment_method": card}
+        return self.api.v1.payment_intents.create(
+            terms | {"confirm": True} | ({} if "return_url" in more else {"off_session": True}) | more
+        )
+
+    def paid(self, amount_minor: int = 10_000, number: str = "4242424242424242", **fields: str) -> str:
+        """Pay on the hosted page; the intent's id."""
+        terms: Any = session_terms(amount_minor, customer=self.customer)
+        session = self.api.v1.checkout.sessions.create(terms)
+        assert session.url
+        assert self.bank.pay(session.url, number, **fields).status_code == 303
+        return str(self.api.v1.checkout.sessions.retrieve(session.id).payment_intent)
+
+
+@pytest.fixture
+def buyer(bank: Bank, once: stripe.StripeClient, acme: stripe.Customer) -> Buyer:
+    return Buyer(bank, once, acme.id)
+
+
 @pytest.fixture
 def new_session(api: stripe.StripeClient) -> Callable[..., stripe.checkout.Session]:
     def make(amount_minor: int = 12_345, currency: str = "usd", **more: Any) -> stripe.checkout.Session:

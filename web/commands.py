@@ -25,12 +25,15 @@ from billing import (
     users,
 )
 from billing import check as books
+from billing import exports as books_for_others
 from billing.actors import Actor
 from billing.errors import Refusal
 from billing.rendering import Renderer
 from web import backups, mail, worker
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flask import Flask
 
     from billing.settings import Settings
@@ -223,6 +226,15 @@ def verify() -> None:
     if broken:
         sys.exit(1)
     click.echo("The audit chain is whole.")
+
+
+@exports.command("hledger")
+@click.option("--on", "until", type=click.DateTime(["%Y-%m-%d"]), help="Only what counts before this day.")
+def hledger(until: datetime | None) -> None:
+    """The whole ledger as an hledger journal, to standard output."""
+    with db.connection():
+        for piece in books_for_others.hledger(until=until.date() if until else None):
+            click.echo(piece.encode(), nl=False)  # bytes: a journal is UTF-8 wherever it is written
 
 
 @exports.command("routes")

@@ -43,14 +43,25 @@ class Control:
             return {"error": {"message": "Only the sandbox's own page and tools may do this."}}, 403
         return None
 
+    def refused(self, refusal: ApiError) -> ResponseReturnValue:
+        """A refusal as JSON for tests, as words on the page for people."""
+        if "from_page" in request.form:
+            return self._page(refusal.message, refusal.status)
+        return refusal.body, refusal.status
+
     def home(self) -> ResponseReturnValue:
         """GET /_sandbox/: the page with the buttons."""
+        return self._page()
+
+    def _page(self, refused: str = "", status: int = 200) -> ResponseReturnValue:
         sessions.expire_due(self.store)
         heard = self.store.rows("SELECT id FROM objects WHERE kind = 'event' AND json_extract(hidden, '$.delivered')")
         found = {kind: _newest(self.store, kind) for kind in SHOWN_KINDS}
         saved = [m for m in _newest(self.store, "payment_method") if m["customer"] and m["type"] == "card"]
         return page(
             "control.html",
+            status=status,
+            refused=refused,
             state=self._state(),
             sessions=found["checkout.session"],
             intents=found["payment_intent"],
@@ -160,15 +171,11 @@ def _newest(store: Store, kind: str, limit: int = SHOWN) -> list[Json]:
     return [json.loads(row["body"]) for row in found]
 
 
-def _refused(refusal: ApiError) -> tuple[Json, int]:
-    return refusal.body, refusal.status
-
-
 def blueprint(store: Store, base_url: str) -> Blueprint:
     """The control plane under its addresses."""
     control, door = Control(store, base_url), Blueprint("control", __name__, url_prefix="/_sandbox")
     door.before_request(control.guard)
-    door.register_error_handler(ApiError, _refused)
+    door.register_error_handler(ApiError, control.refused)
     door.add_url_rule("/", "home", control.home)
     door.add_url_rule("/state", "state", control.state)
     door.add_url_rule("/objects", "objects", control.objects)

@@ -97,3 +97,36 @@ def test_a_customer_is_updated_field_by_field(api: stripe.StripeClient) -> None:
     assert event.data.previous_attributes is not None
     assert event.data.previous_attributes["email"] is None
     assert [c.id for c in api.v1.customers.list({"email": "acme@example.com"}).data] == [acme.id]
+
+
+def test_movements_are_found_by_type_source_currency_and_time(
+    bank: Bank, api: stripe.StripeClient, new_session: NewSession
+) -> None:
+    ours = []
+    for currency in ("usd", "eur"):
+        session = new_session(currency=currency)
+        assert session.url
+        bank.pay(session.url)
+        ours.append(bank.objects("charge")[0])
+    refund = api.v1.refunds.create({"charge": ours[0]["id"]})
+    bank.control("clock", offset_seconds=5_000)
+    made = bank.control(f"payments/{ours[1]['id']}/dispute")
+    movements = api.v1.balance_transactions
+
+    def sources(**params: Any) -> list[str]:
+        terms: Any = params
+        return [str(m.source) for m in movements.list(terms).data]
+
+    assert sources(type="charge") == [ours[1]["id"], ours[0]["id"]]
+    assert sources(type="adjustment") == sources(source=made["id"]) == [made["id"]]
+    assert sources(currency="usd") == [refund.id, ours[0]["id"]]
+    assert sources(created={"gte": refund.created + 4_000}) == [made["id"]]
+    everything = [m.id for m in movements.list({"limit": 100}).data]
+    forth = [m.id for m in movements.list({"limit": 2}).auto_paging_iter()]
+    back = [m.id for m in movements.list({"limit": 2, "ending_before": everything[-1]}).auto_paging_iter()]
+    assert forth == everything
+    assert back == everything[:-1][::-1]
+    for one in ({"starting_after": everything[0], "ending_before": everything[1]}, {"starting_after": "txn_none"}):
+        terms: Any = one
+        with pytest.raises(stripe.InvalidRequestError):
+            movements.list(terms)

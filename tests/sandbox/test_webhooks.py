@@ -175,3 +175,18 @@ def test_the_timer_expires_sessions_and_says_so(bank: Bank, receiver: Receiver, 
     wait_for(lambda: receiver.received, what="the expiry")
     event: Any = receiver.events[0]
     assert (event.type, event.data.object.id) == ("checkout.session.expired", session.id)
+
+
+def test_an_event_of_the_other_mode_can_be_sent_on_purpose(
+    bank: Bank, receiver: Receiver, api: stripe.StripeClient
+) -> None:
+    bank.control("webhooks", wrong_mode=True)
+    customer = api.v1.customers.create({"name": "Acme"})
+    wait_for(lambda: receiver.received, what="the event")
+    event: Any = receiver.events[0]
+    assert (event.livemode, event.data.object.livemode, event.data.object.id) == (True, True, customer.id)
+    assert api.v1.events.retrieve(event.id).livemode is False
+    bank.control("webhooks", wrong_mode=False)
+    bank.control(f"events/{event.id}/resend")
+    wait_for(lambda: len(receiver.received) == 2, what="the event as it is")
+    assert receiver.events[1].livemode is False

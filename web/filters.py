@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 
     from billing.settings import Settings
 
-PORTAL_NAV = (("invoices", "portal.invoices", "receipt-text", "Invoices"),)
+PORTAL_NAV = (
+    ("invoices", "portal.invoices", "receipt-text", "Invoices"),
+    ("payments", "portal.payments", "check", "Payments"),
+    ("credits", "portal.credits", "wallet", "Credits"),
+    ("cards", "portal.cards", "credit-card", "Payment methods"),
+)
 ADMIN_NAV = (
     ("invoices", "admin.invoices", "receipt-text", "Invoices"),
+    ("payments", "admin.payments", "landmark", "Payments"),
+    ("inbox", "admin.inbox", "inbox", "Money inbox"),
+    ("credit_notes", "admin.credit_notes", "file-minus", "Credit notes"),
+    ("approvals", "admin.approvals", "shield-check", "Approvals"),
     ("customers", "admin.customers", "users", "Customers"),
     ("settings", "admin.settings", "settings", "Settings"),
 )

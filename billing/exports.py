@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import fn
 
 from billing import money, seller
-from billing.tables import Customer, Invoice, LedgerAccount, Posting, Transfer
+from billing.tables import CreditNote, Customer, Invoice, LedgerAccount, Posting, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -160,17 +160,19 @@ def _entries(ids: Sequence[int], naming: _Naming) -> Iterable[Entry]:
             Transfer.currency,
             Transfer.customer,
             fn.COALESCE(Invoice.number, ""),
+            fn.COALESCE(CreditNote.number, ""),
         )
         .left_outer_join(Invoice)
+        .switch(Transfer)
+        .left_outer_join(CreditNote)
         .where(Transfer.posting.in_(ids))
         .order_by(Transfer.id)
     )
-    for posting_id, debit, credit, minor, currency, customer_id, number in _rows(transfers):
-        entry = entries[posting_id]
+    for posting_id, debit, credit, minor, currency, customer_id, invoice, credit_note in _rows(transfers):
+        entry, number = entries[posting_id], invoice or credit_note
         entry.lines[naming.of(debit, customer_id), currency, number] += minor
         entry.lines[naming.of(credit, customer_id), currency, number] -= minor
-        if number:
-            entry.numbers[number] = None
+        entry.numbers |= dict.fromkeys(filter(None, (credit_note, invoice)))
         if customer_id is not None:
             entry.buyers[naming.customers[customer_id]] = None
     return [entries[posting_id] for posting_id in ids]

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing import customers, db, exports, invoices, ledger, money
+from billing import customers, db, exports, invoices, ledger, money, numbering
 from billing.actors import SYSTEM
-from billing.tables import Customer, CustomerBalance, LedgerAccount
+from billing.tables import CreditNote, CreditNoteTax, Customer, CustomerBalance, LedgerAccount
 from tests.web_fixtures import make_app
 from tests.world import AT, TODAY, line
 
@@ -111,6 +111,38 @@ def paid(invoice: Invoice, minor: int, *, surplus: int = 0, on: date = TODAY) ->
     ledger.post(f"payment:{invoice.id}:{on}", "payment_received", legs, on=on, at=AT)
 
 
+def issued_credit_note(invoice: Invoice, minor: int) -> CreditNote:
+    """A credit note as a row: what it says is no matter here."""
+    note = CreditNote.create(
+        customer=invoice.customer_id,
+        invoice=invoice.id,
+        shape="amount",
+        reason_code="other",
+        reason="Agreed",
+        destinations=[],
+        currency=invoice.currency,
+        net_minor=minor,
+        tax_minor=0,
+        total_minor=minor,
+        created_at=AT,
+        created_by="user:1",
+    )
+    group = {"position": 1, "category": "Z", "rate_ppm": 0, "base_minor": minor, "tax_minor": 0}
+    CreditNoteTax.create(credit_note=note.id, **group)
+    value = numbering.next_value("CN-2026", on=TODAY)
+    CreditNote.update(
+        status="issued",
+        number=f"CN-2026-{value:04d}",
+        series="CN-2026",
+        series_number=value,
+        issue_on=TODAY,
+        issued_at=AT,
+        frozen={},
+        frozen_sha256="0" * 64,
+    ).where(CreditNote.id == note.id).execute()
+    return note
+
+
 @pytest.fixture
 def books(world: World) -> World:
     """Books in pounds, yen, dinars and rupees: paid, paid in part, paid too much, void, of nobody, and hostile."""
@@ -180,6 +212,34 @@ def test_a_posting_is_one_transaction_that_says_what_happened(hledger: str, book
     ]
     assert first[0]["comment"].strip() == "posted: 2026-11-22T10:00:00Z"
     assert first[0]["posting-comment"].strip() == "document: INV-2026-0001"
+
+
+def test_a_credit_note_is_named_beside_the_invoice_it_lowers(hledger: str, world: World) -> None:
+    invoice = world.issued()
+    note = issued_credit_note(invoice, 125_00)
+    lowered = ledger.Leg(
+        debit=ledger.REVENUE,
+        credit=ledger.RECEIVABLE,
+        minor=120_00,
+        currency="GBP",
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        credit_note_id=note.id,
+    )
+    kept = ledger.Leg(
+        debit=ledger.REVENUE,
+        credit=ledger.CUSTOMER_CREDIT,
+        minor=5_00,
+        currency="GBP",
+        customer_id=invoice.customer_id,
+        credit_note_id=note.id,
+    )
+    ledger.post("credit_note:1:issue", "credit_note_issued", [lowered, kept], on=TODAY, at=AT)
+    last = journal_of().split("\n\n")[-1]
+    assert "Credit note issued CN-2026-0001, INV-2026-0001 - Acme" in last
+    assert "assets:receivable:1 Acme  -120.00 GBP  ; document: INV-2026-0001" in last
+    assert "liabilities:customer credit:1 Acme  -5.00 GBP  ; document: CN-2026-0001" in last
+    asked(hledger, journal_of(), "check", "--strict")
 
 
 def test_the_upper_bound_is_not_included(hledger: str, world: World) -> None:

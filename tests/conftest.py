@@ -10,7 +10,7 @@ import pytest
 
 from billing import db, links
 from tests import databases
-from tests.world import AT, BASE_URL, SECRET_KEY, World, make_world
+from tests.world import AT, BASE_URL, SECRET_KEY, World, find_world, make_world
 
 pytest_plugins = ["tests.web_fixtures"]
 
@@ -60,19 +60,23 @@ def postgres(postgres_url: str) -> Iterator[db.Real]:
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDatabase]:
     links.use(SECRET_KEY, BASE_URL)
+    fill = make_world if "world" in request.fixturenames else None
     if request.param == "sqlite":
-        with databases.fresh_sqlite(request.getfixturevalue("sqlite_template"), tmp_path) as fresh:
+        template = request.getfixturevalue("sqlite_template")
+        if fill is not None:
+            template = databases.filled_template(template, fill)
+        with databases.fresh_sqlite(template, tmp_path) as fresh:
             yield fresh
     else:
         real, url = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_url")
-        with databases.emptied_postgres(real, url) as emptied:
+        with databases.emptied_postgres(real, url, fill) as emptied:
             yield emptied
 
 
 @pytest.fixture
 def world(database: TestDatabase) -> World:
-    """The cast, in the database."""
-    return make_world()
+    """The cast, in the database, where the fixture `database` has put it."""
+    return find_world()
 
 
 @pytest.fixture

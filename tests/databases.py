@@ -8,18 +8,21 @@ import tempfile
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 from peewee import AutoField
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from billing import db
 from billing.migrations import migrate
 from billing.tables import ALL, LedgerAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 KEPT = {LedgerAccount._meta.table_name, "audit_head"}  # filled by the migration itself
 FAST = ("fsync", "synchronous_commit", "full_page_writes")  # a test's data need not survive a power cut
@@ -45,6 +48,19 @@ def sqlite_template(folder: Path) -> Iterator[Path]:
         migrate(real)
     real.close_all()
     yield path
+
+
+def filled_template(template: Path, fill: Callable[[], object]) -> Path:
+    """A copy of the template that `fill` has written to, to be copied for the tests that want the same rows."""
+    path = template.with_name("filled.db")
+    if not path.exists():
+        shutil.copyfile(template, path)
+        real = db.open_database(f"sqlite:///{path}")
+        db.use(real)
+        with db.connection():
+            fill()
+        real.close_all()
+    return path
 
 
 @contextmanager
@@ -111,29 +127,58 @@ def opened_postgres(url: str) -> Iterator[db.Real]:
 
 
 @contextmanager
-def emptied_postgres(real: db.Real, url: str) -> Iterator[TestDatabase]:
-    """The database with every row gone; the triggers that forbid it sleep for this connection meanwhile.
+def emptied_postgres(real: db.Real, url: str, fill: Callable[[], object] | None = None) -> Iterator[TestDatabase]:
+    """The database with every row gone, or with the rows alone that `fill` writes, which are remembered.
 
-    DELETE, since TRUNCATE of so many small tables takes a hundred times as long.
+    The triggers that forbid it sleep for this connection meanwhile. DELETE, since TRUNCATE of so many small tables
+    takes a hundred times as long.
     """
     db.use(real)
     with db.connection():
-        real.execute_sql(_EMPTY)  # type: ignore[no-untyped-call]  # playhouse ships no types
+        if fill is None:
+            real.execute_sql(_emptying())  # type: ignore[no-untyped-call]  # playhouse ships no types
+        elif url not in _remembered:
+            real.execute_sql(_emptying())  # type: ignore[no-untyped-call]  # playhouse ships no types
+            fill()
+            _remembered[url] = _emptying(_rows_of(url))
+        else:
+            real.execute_sql(_remembered[url])  # type: ignore[no-untyped-call]  # playhouse ships no types
         yield TestDatabase("postgres", url)
 
 
-def _emptying() -> str:
+_remembered: dict[str, str] = {}
+
+
+def _rows_of(url: str) -> list[str]:
+    """Statements that write every row again as it stands, but for those that are kept."""
+    written = []
+    with psycopg.connect(url) as connection:
+        for name in [table._meta.table_name for table in ALL if table._meta.table_name != "ledger_account"]:
+            cursor = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name)))
+            columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in cursor.description or ())
+            for row in cursor.fetchall():
+                values = sql.SQL(", ").join(sql.Literal(Jsonb(v) if isinstance(v, dict | list) else v) for v in row)
+                insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(name), columns, values)
+                written.append(insert.as_string(connection).replace("%", "%%"))
+    return written
+
+
+@cache
+def _plain_emptying() -> tuple[list[str], list[str]]:
     tables = [table for table in ALL if table._meta.table_name not in KEPT]
     deletes = [f'DELETE FROM "{table._meta.table_name}"' for table in tables]
     numbered = [table._meta.table_name for table in tables if isinstance(table._meta.primary_key, AutoField)]
     restarts = [
-        f"SELECT setval(sequence, 1, false) FROM (SELECT pg_get_serial_sequence('{name}', 'id') AS sequence) AS s"
-        " WHERE sequence IS NOT NULL"
+        f"SELECT setval(sequence, (SELECT COALESCE(MAX(id), 0) + 1 FROM {name}), false)"
+        f" FROM (SELECT pg_get_serial_sequence('{name}', 'id') AS sequence) AS s WHERE sequence IS NOT NULL"
         for name in numbered
     ]
-    head = "UPDATE audit_head SET sequence = 0, hash = ''"
-    sleeping = ["SET session_replication_role = replica", *deletes, head]
+    return deletes, restarts
+
+
+def _emptying(rows: Sequence[str] = ()) -> str:
+    """One text that empties every table and writes `rows` anew."""
+    deletes, restarts = _plain_emptying()
+    head = ["DELETE FROM audit_head"] if rows else ["UPDATE audit_head SET sequence = 0, hash = ''"]
+    sleeping = ["SET session_replication_role = replica", *deletes, *head, *rows]
     return "; ".join([*sleeping, "SET session_replication_role = origin", *restarts])
-
-
-_EMPTY = _emptying()

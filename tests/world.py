@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from billing import customers, invoices, seller
 from billing.actors import SYSTEM, Actor
-from billing.tables import Membership, User
+from billing.tables import Customer, Membership, User
 
 if TYPE_CHECKING:
-    from billing.tables import Customer, Invoice
+    from billing.tables import Invoice
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 TODAY = AT.date()
@@ -107,16 +107,21 @@ def make_world() -> World:
     seller.save(SELLER, version=0, by=SYSTEM, at=AT)
     acme = _customer("Acme", "alice@acme.example", "bob@acme.example")
     globex = _customer("Globex", "gina@globex.example", "greg@globex.example")
-    return World(
-        acme=acme,
-        globex=globex,
-        sam=_person("sam@alderfinch.example", "Sam Reyes", "staff", role="admin"),
-        ada=_person("ada@alderfinch.example", "Ada Osei", "staff", role="approver"),
-        vic=_person("vic@alderfinch.example", "Vic Lund", "staff", role="viewer"),
-        alice=_person("alice@acme.example", "Alice Poole", "customer", customer=acme),
-        bob=_person("bob@acme.example", "Bob Hale", "customer", customer=acme),
-        gina=_person("gina@globex.example", "Gina Marsh", "customer", customer=globex),
-    )
+    _person("sam@alderfinch.example", "Sam Reyes", role="admin")
+    _person("ada@alderfinch.example", "Ada Osei", role="approver")
+    _person("vic@alderfinch.example", "Vic Lund", role="viewer")
+    _person("alice@acme.example", "Alice Poole", customer=acme)
+    _person("bob@acme.example", "Bob Hale", customer=acme)
+    _person("gina@globex.example", "Gina Marsh", customer=globex)
+    return find_world()
+
+
+def find_world() -> World:
+    """The cast of a database that make_world filled."""
+    people = {user.email.split("@")[0]: _actor(user) for user in User.select()}
+    named = {customer.name: customer for customer in Customer.select()}
+    cast = {name: people[name] for name in ("sam", "ada", "vic", "alice", "bob", "gina")}
+    return World(acme=named["Acme"], globex=named["Globex"], **cast)
 
 
 def _customer(name: str, *emails: str) -> Customer:
@@ -134,10 +139,13 @@ def _customer(name: str, *emails: str) -> Customer:
     )
 
 
-def _person(email: str, name: str, kind: str, *, role: str | None = None, customer: Customer | None = None) -> Actor:
+def _person(email: str, name: str, *, role: str | None = None, customer: Customer | None = None) -> None:
     """A person who may sign in; a customer's contacts may already."""
     user = User.get_or_none(User.email == email) or User.create(email=email, name=name, role=role, created_at=AT)
     User.update(name=name).where(User.id == user.id).execute()
     if customer:
         assert Membership.select().where((Membership.user == user.id) & (Membership.customer == customer.id)).exists()
-    return Actor("staff" if kind == "staff" else "customer", f"user:{user.id}", name, user.id)
+
+
+def _actor(user: User) -> Actor:
+    return Actor("staff" if user.role else "customer", f"user:{user.id}", user.name, user.id)

@@ -1,0 +1,9 @@
+"""Saved cards of Stripe."""
+
+from __future__ import annotations
+
+from billing.stripe_gateway.calls import Calls
+
+
+class CardCalls(Calls):
+    """billing.gateway.Cards by Stripe."""

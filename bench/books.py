@@ -148,7 +148,7 @@ class Books:
                 *(id_, customer, "issued", number, series, value, on.year * POSITIONS_PER_YEAR + value, "GBP"),
                 *(day, due_day, TERMS_DAYS, po, subject, "", "", 0, "per_tax_group", net, 0, net, total - net, total),
                 *(total - applied, f"{number} {subject} {po}".casefold(), frozen, digest, 2, at, 1, at, at, paid_at),
-                *("", viewed_at),
+                *("", viewed_at, due_day),
             )
         )
         rows["invoice_line"] += [(id_, *line) for line in basket.lines]

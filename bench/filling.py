@@ -41,7 +41,7 @@ COLUMNS = {
         "id customer_id status number series series_number position currency issue_on due_on terms_days po subject"
         " notes discount_kind discount_value rounding_rule lines_minor discount_minor net_minor tax_minor total_minor"
         " balance_minor search_text frozen frozen_sha256 version created_at created_by_id issued_at sent_at paid_at"
-        " void_reason viewed_at"
+        " void_reason viewed_at next_due_on"
     ),
     "invoice_line": (
         "invoice_id position description detail quantity unit unit_price discount_kind discount_value tax_category"

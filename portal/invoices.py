@@ -152,12 +152,12 @@ def _listed(row: InvoiceRow) -> Listed:
 
 def _due(invoice: Invoice | InvoiceRow) -> Due | None:
     """None where nothing is owed any more."""
-    if invoice.due_on is None or invoice.balance_minor == 0:
+    if invoice.next_due_on is None or invoice.balance_minor == 0:
         return None
-    days = (invoice.due_on - filters.today()).days
+    days = (invoice.next_due_on - filters.today()).days
     named = abs(days) > formatting.RELATIVE_DAYS
-    words = filters.relative_due(invoice.due_on)
-    return Due(words, None if named else invoice.due_on, late=days < 0, soon=0 <= days <= SOON.days)
+    words = filters.relative_due(invoice.next_due_on)
+    return Due(words, None if named else invoice.next_due_on, late=days < 0, soon=0 <= days <= SOON.days)
 
 
 def _on_day(at: datetime) -> date:

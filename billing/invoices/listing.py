@@ -24,7 +24,15 @@ MOST_COUNTED = 1_000  # tab counts are exact up to here, then "1,000+"
 
 _instant = Instant().python_value
 
-_COLUMNS = """i.id, i.number, i.subject, i.status, i.currency, i.issue_on, i.due_on, i.total_minor, i.balance_minor,
+# What of an invoice falls due before a day (two marks): all of it, or what later instalments leave of it.
+_DUE_BEFORE = """CASE WHEN next_due_on >= ? THEN 0 WHEN parts = 0 THEN balance_minor ELSE balance_minor - COALESCE(
+    (SELECT SUM(p.minor) FROM instalment p WHERE p.invoice_id = invoice.id AND p.due_on >= ?), 0) END"""
+# The first day from a given one (two marks) on which something of an invoice falls due.
+_DUE_FROM = """CASE WHEN parts = 0 OR next_due_on >= ? THEN next_due_on ELSE
+    (SELECT MIN(p.due_on) FROM instalment p WHERE p.invoice_id = invoice.id AND p.due_on >= ?) END"""
+
+_COLUMNS = """i.id, i.number, i.subject, i.status, i.currency, i.issue_on,
+    COALESCE(i.next_due_on, i.due_on), i.total_minor, i.balance_minor,
     i.sent_at, i.viewed_at, i.paid_at, i.position, i.customer_id,
     EXISTS (SELECT 1 FROM planned_allocation p JOIN attempt a ON a.id = p.attempt_id
             WHERE p.invoice_id = i.id AND a.status = 'processing')"""
@@ -32,7 +40,10 @@ _COLUMNS = """i.id, i.number, i.subject, i.status, i.currency, i.issue_on, i.due
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRow:
-    """One line of a list. Money is minor units of `currency`; drafts have no number and perhaps no dates."""
+    """One line of a list. Money is minor units of `currency`; drafts have no number and perhaps no dates.
+
+    `due_on` is the day on which the next part of it falls due.
+    """
 
     id: int
     number: str | None
@@ -50,6 +61,11 @@ class InvoiceRow:
     customer_id: int
     processing: bool
     customer_name: str = ""
+
+    @property
+    def next_due_on(self) -> date | None:
+        """The same day, by the name it has on an invoice."""
+        return self.due_on
 
     def shown_status(self, on: date) -> str:
         """What the badge says."""
@@ -112,8 +128,8 @@ class _Order:
 
 
 _PORTAL = {
-    "open": _Order("i.balance_minor > 0", ("due_on", "id"), descending=False),
-    "overdue": _Order("i.balance_minor > 0 AND i.due_on < ?", ("due_on", "id"), descending=False),
+    "open": _Order("i.balance_minor > 0", ("next_due_on", "id"), descending=False),
+    "overdue": _Order("i.balance_minor > 0 AND i.next_due_on < ?", ("next_due_on", "id"), descending=False),
     "paid": _Order("i.balance_minor = 0 AND i.status = 'issued'", ("position",), descending=True),
     "all": _Order("i.position IS NOT NULL", ("position",), descending=True),
 }
@@ -121,7 +137,7 @@ _ADMIN = {
     "all": _Order("1 = 1", ("id",), descending=True),
     "draft": _Order("i.status = 'draft'", ("id",), descending=True),
     "open": _Order("i.balance_minor > 0", ("position",), descending=True),
-    "overdue": _Order("i.balance_minor > 0 AND i.due_on < ?", ("due_on", "id"), descending=False),
+    "overdue": _Order("i.balance_minor > 0 AND i.next_due_on < ?", ("next_due_on", "id"), descending=False),
     "paid": _Order("i.balance_minor = 0 AND i.status = 'issued'", ("position",), descending=True),
     "void": _Order("i.status = 'void'", ("position",), descending=True),
 }
@@ -177,7 +193,7 @@ def portal_summary(customer_id: int, *, currency: str, on: date, soon_until: dat
     `currency` is the customer's own, which always has its sum. Due soon is from `on` until before `soon_until`.
     """
     today, until = on.isoformat(), soon_until.isoformat()
-    found = execute(  # the only word put in is a constant limit
+    found = execute(  # the words put in are constants
         f"""SELECT b.currency, COALESCE(b.credit_minor, 0), COALESCE(o.owed, 0), COALESCE(o.owed_count, 0), o.oldest,
             COALESCE(o.overdue, 0), COALESCE(o.overdue_count, 0),
             COALESCE(o.soon, 0), COALESCE(o.soon_count, 0), o.soon_due,
@@ -187,15 +203,22 @@ def portal_summary(customer_id: int, *, currency: str, on: date, soon_until: dat
                 LIMIT {MOST_COUNTED + 1}) AS every)
         FROM (SELECT 1 AS one) AS always
         LEFT JOIN customer_balance b ON b.customer_id = ?
-        LEFT JOIN (SELECT currency, SUM(balance_minor) AS owed, COUNT(*) AS owed_count, MIN(due_on) AS oldest,
-                SUM(CASE WHEN due_on < ? THEN balance_minor ELSE 0 END) AS overdue,
-                SUM(CASE WHEN due_on < ? THEN 1 ELSE 0 END) AS overdue_count,
-                SUM(CASE WHEN due_on >= ? AND due_on < ? THEN balance_minor ELSE 0 END) AS soon,
-                SUM(CASE WHEN due_on >= ? AND due_on < ? THEN 1 ELSE 0 END) AS soon_count,
-                MIN(CASE WHEN due_on >= ? AND due_on < ? THEN due_on END) AS soon_due
+        LEFT JOIN (SELECT currency, SUM(balance_minor) AS owed, COUNT(*) AS owed_count, MIN(next_due_on) AS oldest,
+                SUM({_DUE_BEFORE}) AS overdue,
+                SUM(CASE WHEN next_due_on < ? THEN 1 ELSE 0 END) AS overdue_count,
+                SUM({_DUE_BEFORE}) - SUM({_DUE_BEFORE}) AS soon,
+                SUM(CASE WHEN {_DUE_FROM} >= ? AND {_DUE_FROM} < ? THEN 1 ELSE 0 END) AS soon_count,
+                MIN(CASE WHEN {_DUE_FROM} >= ? AND {_DUE_FROM} < ? THEN {_DUE_FROM} END) AS soon_due
             FROM invoice WHERE customer_id = ? AND balance_minor > 0 GROUP BY currency) o ON o.currency = b.currency
         ORDER BY b.currency""",
-        (customer_id, customer_id, customer_id, today, today, *(today, until) * 3, customer_id),
+        (
+            *(customer_id,) * 3,
+            *(today,) * 3,  # overdue, and how many
+            *(until, until, today, today),  # due soon ...
+            *(today, today, today, today, today, until),  # ... how many ...
+            *(today, today, today, today, today, until, today, today),  # ... and from when
+            customer_id,
+        ),
     ).fetchall()
     sums = [_sum(row) for row in found if row[0] is not None]
     if currency not in {sum_.currency for sum_ in sums}:
@@ -260,7 +283,7 @@ def _read_key(after: str | None, order: _Order) -> tuple[Any, ...] | None:
         return None
     key: list[Any] = []
     for name, text in zip(order.keys, parts, strict=True):
-        if name == "due_on":
+        if name == "next_due_on":
             try:
                 key.append(date.fromisoformat(text).isoformat())
             except ValueError:

@@ -15,7 +15,7 @@ class Datable(Protocol):
     def status(self) -> str: ...  # noqa: D102 - a column
 
     @property
-    def due_on(self) -> date | None: ...  # noqa: D102 - a column
+    def next_due_on(self) -> date | None: ...  # noqa: D102 - a column
 
     @property
     def total_minor(self) -> int: ...  # noqa: D102 - a column
@@ -31,8 +31,8 @@ class Datable(Protocol):
 
 
 def is_overdue(invoice: Datable, on: date) -> bool:
-    """Something is owed and its due day is over: overdue starts the day after."""
-    return invoice.balance_minor > 0 and invoice.due_on is not None and invoice.due_on < on
+    """Something is owed and its due day, or that of an instalment, is over: overdue starts the day after."""
+    return invoice.balance_minor > 0 and invoice.next_due_on is not None and invoice.next_due_on < on
 
 
 def status_of(invoice: Datable, on: date, *, processing: bool = False) -> str:

@@ -231,8 +231,10 @@ NEW_TABLES = [
         id {key},
         invoice_id INTEGER NOT NULL REFERENCES invoice (id),
         position INTEGER NOT NULL CHECK (position BETWEEN 1 AND 60),
-        due_on DATE NOT NULL,
+        due_on DATE,
+        ppm INTEGER CHECK (ppm BETWEEN 1 AND 999999),
         minor BIGINT NOT NULL CHECK (minor > 0),
+        CONSTRAINT instalment_is_dated CHECK (due_on IS NOT NULL OR position = 1),
         UNIQUE (invoice_id, position),
         UNIQUE (invoice_id, due_on)
     )""",
@@ -290,6 +292,13 @@ NEW_COLUMNS = [
     "ALTER TABLE invoice ADD COLUMN early_days INTEGER NOT NULL DEFAULT 0 CHECK (early_days BETWEEN 0 AND 365)",
     "ALTER TABLE invoice ADD COLUMN early_ppm INTEGER NOT NULL DEFAULT 0 CHECK (early_ppm BETWEEN 0 AND 500000)",
     "ALTER TABLE invoice ADD COLUMN next_due_on DATE",
+    "ALTER TABLE invoice ADD COLUMN parts INTEGER NOT NULL DEFAULT 0 CHECK (parts BETWEEN 0 AND 60)",
+    "DROP INDEX invoice_customer_open",
+    """CREATE INDEX invoice_customer_open ON invoice (customer_id, next_due_on, id, balance_minor, currency, parts)
+        WHERE balance_minor > 0""",
+    "DROP INDEX invoice_open_due",
+    "CREATE INDEX invoice_open_due ON invoice (next_due_on, id) WHERE balance_minor > 0",
+    "ALTER TABLE customer ADD COLUMN late_fees {bool} NOT NULL DEFAULT {true}",
     """ALTER TABLE invoice ADD COLUMN credited_minor BIGINT NOT NULL DEFAULT 0
         CHECK (credited_minor >= 0 AND credited_minor <= total_minor)""",
     "ALTER TABLE invoice ADD COLUMN refunded_minor BIGINT NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0)",

@@ -8,7 +8,7 @@ FROZEN = changed(
     "customer_id", "number", "series", "series_number", "position", "currency", "issue_on", "due_on", "terms_days",
     "po", "subject", "notes", "discount_kind", "discount_value", "rounding_rule", "lines_minor", "discount_minor",
     "net_minor", "tax_minor", "total_minor", "search_text", "frozen", "frozen_sha256", "created_at", "created_by_id",
-    "issued_at", "kind", "about_id", "replaces_id", "early_days", "early_ppm",
+    "issued_at", "kind", "about_id", "replaces_id", "early_days", "early_ppm", "parts",
 )  # fmt: skip
 
 CREDIT_NOTE = changed(
@@ -68,8 +68,9 @@ GUARDS = [
     ),
     Guard(
         "invoice_schedule_adds_up", "invoice", "UPDATE",
-        "OLD.status = 'draft' AND NEW.status = 'issued' AND EXISTS (SELECT 1 FROM instalment WHERE invoice_id = NEW.id)"
-        " AND (SELECT SUM(minor) FROM instalment WHERE invoice_id = NEW.id) IS DISTINCT FROM NEW.total_minor",
+        "OLD.status = 'draft' AND NEW.status = 'issued' AND (NEW.parts <>"
+        " (SELECT COUNT(*) FROM instalment WHERE invoice_id = NEW.id AND due_on IS NOT NULL) OR (NEW.parts > 0"
+        " AND (SELECT SUM(minor) FROM instalment WHERE invoice_id = NEW.id) IS DISTINCT FROM NEW.total_minor))",
         "the instalments of an invoice add up to its total",
     ),
     Guard(

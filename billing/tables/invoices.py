@@ -70,6 +70,7 @@ class Invoice(Table):
     early_days = IntegerField(default=0)  # paid within so many days of issue ...
     early_ppm = IntegerField(default=0)  # ... it costs this much less
     next_due_on = DateField(null=True)  # of the first instalment not yet paid, else the due date
+    parts = IntegerField(default=0)  # how many instalments; 0 where all is due on one day
     credited_minor = BigIntegerField(default=0)  # by issued credit notes
     refunded_minor = BigIntegerField(default=0)  # of what was paid on it
     written_off_minor = BigIntegerField(default=0)
@@ -112,13 +113,17 @@ class InvoiceTax(Table):
 
 
 class Instalment(Table):
-    """One part of an invoice's schedule; all of them sum to its total. Frozen at issue."""
+    """One part of an invoice's schedule; all of them sum to its total. Frozen at issue.
+
+    On a draft the first part may have no day yet: it is due on the day of issue. `ppm` is the share it was typed as.
+    """
 
     id = AutoField()
     invoice_id: int
     invoice = ForeignKeyField(Invoice, backref="instalments")
     position = IntegerField()
-    due_on = DateField()
+    due_on = DateField(null=True)
+    ppm = IntegerField(null=True)
     minor = BigIntegerField()
 
 

@@ -60,6 +60,7 @@ class Customer(Table):
     locale = TextField()
     terms_days = IntegerField()
     stripe_id = TextField(null=True, unique=True)
+    late_fees = BooleanField(default=True)  # whether late fees and interest are charged to it
     version = IntegerField(default=1)
     created_at = Instant()
 

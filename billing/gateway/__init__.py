@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from billing.gateway.cards import Cards
+from billing.gateway.cards import (
+    FINAL_REFUSALS,
+    NEEDS_PERSON,
+    Cards,
+    Charge,
+    ChargeRequest,
+    SavedMethod,
+    Setup,
+    SetupRequest,
+)
 from billing.gateway.checkout import (
     Checkout,
     CheckoutLine,
@@ -21,7 +30,7 @@ from billing.gateway.checkout import (
     IntentStatus,
     SessionStatus,
 )
-from billing.gateway.money_back import MoneyBack
+from billing.gateway.money_back import BalanceMovement, Chargeback, GivenBack, MoneyBack, Movement, RefundStatus
 from billing.gateway.refusals import (
     UNKNOWN_OUTCOME_WORDS,
     BadSignature,
@@ -40,9 +49,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "FINAL_REFUSALS",
+    "NEEDS_PERSON",
     "UNKNOWN_OUTCOME_WORDS",
     "BadSignature",
+    "BalanceMovement",
     "Cards",
+    "Charge",
+    "ChargeRequest",
+    "Chargeback",
     "Checkout",
     "CheckoutLine",
     "CheckoutRequest",
@@ -51,16 +66,22 @@ __all__ = [
     "Event",
     "Fee",
     "Gateway",
+    "GivenBack",
     "Intent",
     "IntentStatus",
     "KeyInUse",
     "KeyMismatch",
     "MoneyBack",
+    "Movement",
     "NoGateway",
     "NoSuchObject",
     "NotOpen",
     "OutcomeUnknown",
+    "RefundStatus",
+    "SavedMethod",
     "SessionStatus",
+    "Setup",
+    "SetupRequest",
     "TooSmall",
     "current",
     "use",

@@ -52,13 +52,17 @@ class CheckoutRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutSession:
-    """A hosted page. `reference` is our attempt; `intent_id` is None until somebody pays."""
+    """A hosted page. `reference` is our attempt; `intent_id` is None until somebody pays.
+
+    `setup_id` is set where the page saves a card and nothing is paid; then `reference` is our wish to save one.
+    """
 
     id: str
     status: SessionStatus
     url: str | None
     reference: str
     intent_id: str | None
+    setup_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

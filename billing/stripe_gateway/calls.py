@@ -11,7 +11,7 @@ import requests
 import stripe
 
 from billing import money
-from billing.gateway import Declined, KeyInUse, KeyMismatch, NoSuchObject, OutcomeUnknown
+from billing.gateway import FINAL_REFUSALS, Declined, KeyInUse, KeyMismatch, NoSuchObject, OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,6 +101,14 @@ def _cause(error: stripe.StripeError) -> str:
 def _code(error: stripe.StripeError) -> str:
     body = error.json_body
     return str(body.get("error", {}).get("code")) if isinstance(body, dict) else ""
+
+
+def failure_of(error: Any) -> str:  # noqa: ANN401 - the error of an answer, or of an intent's last try
+    """The bank's word for its no; where it says never to ask again, a word that says so."""
+    word = str(getattr(error, "decline_code", None) or getattr(error, "code", None) or "card_declined")
+    if getattr(error, "advice_code", None) == "do_not_try_again" and word not in FINAL_REFUSALS:
+        return "do_not_try_again"
+    return word
 
 
 def minor_of(amount: int, currency: str) -> int:

@@ -18,7 +18,7 @@ from billing.gateway import (
     SessionStatus,
     TooSmall,
 )
-from billing.stripe_gateway.calls import Calls, id_of, instant_of, minor_of, translated
+from billing.stripe_gateway.calls import Calls, failure_of, id_of, instant_of, minor_of, translated
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,13 +64,13 @@ class CheckoutCalls(Calls):
             if refusal.code == "amount_too_small":
                 raise TooSmall(request.minor, request.currency) from refusal
             raise
-        return _session(made)
+        return session_of(made)
 
     def session(self, session_id: str) -> CheckoutSession:
         """A hosted page as it stands now."""
         assert session_id.startswith("cs_"), "an empty id would list instead"
         with translated():
-            return _session(self._client.v1.checkout.sessions.retrieve(session_id))
+            return session_of(self._client.v1.checkout.sessions.retrieve(session_id))
 
     def find_session(self, reference: str, *, since: datetime, until: datetime) -> CheckoutSession | None:
         """The page made for an attempt between two instants. Lists are consistent; search is not."""
@@ -79,7 +79,7 @@ class CheckoutCalls(Calls):
             listed = self._client.v1.checkout.sessions.list({"created": {"gte": first, "lte": last}, "limit": 100})
             for found in listed.auto_paging_iter():
                 if found.client_reference_id == reference:
-                    return _session(found)
+                    return session_of(found)
         return None
 
     def expire(self, session_id: str) -> CheckoutSession:
@@ -87,7 +87,7 @@ class CheckoutCalls(Calls):
         assert session_id.startswith("cs_"), "an id of a session"
         try:
             with translated():
-                return _session(self._client.v1.checkout.sessions.expire(session_id))
+                return session_of(self._client.v1.checkout.sessions.expire(session_id))
         except NoSuchObject:
             raise
         except Declined as refusal:
@@ -136,13 +136,15 @@ def _line(name: str, minor: int, currency: str) -> dict[str, Any]:
     }
 
 
-def _session(found: stripe.checkout.Session) -> CheckoutSession:
+def session_of(found: stripe.checkout.Session) -> CheckoutSession:
+    """A hosted page in our own words."""
     return CheckoutSession(
         id=found.id,
         status=cast("SessionStatus", found.status),
         url=getattr(found, "url", None),
         reference=found.client_reference_id or "",
         intent_id=id_of(getattr(found, "payment_intent", None)),
+        setup_id=id_of(getattr(found, "setup_intent", None)),
     )
 
 
@@ -160,13 +162,13 @@ def _intent(found: stripe.PaymentIntent) -> Intent:
         customer_ref=id_of(getattr(found, "customer", None)),
         charge_id=charge.id if charge else None,
         charged_at=instant_of(charge.created) if charge else None,
-        method=_method(getattr(charge, "payment_method_details", None)),
+        method=method_words(getattr(charge, "payment_method_details", None)),
         fee=_fee(getattr(charge, "balance_transaction", None)),
-        failure=str(getattr(error, "decline_code", None) or getattr(error, "code", None) or "") if error else "",
+        failure=failure_of(error) if error else "",
     )
 
 
-def _method(details: Any) -> str:  # noqa: ANN401 - one of fifty shapes, all optional
+def method_words(details: Any) -> str:  # noqa: ANN401 - one of fifty shapes, all optional
     """The means of payment, fit to show: "Visa ending 4242"."""
     kind = getattr(details, "type", None)
     if not kind:

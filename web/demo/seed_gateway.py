@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from billing.gateway import CheckoutSession, Event, Fee, Intent, NoSuchObject
+from billing.gateway import BalanceMovement, Chargeback, CheckoutSession, Event, Fee, GivenBack, Intent, NoSuchObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +82,35 @@ class Remembered:
     def intent(self, intent_id: str) -> Intent:
         """What came."""
         return self.intents[intent_id]
+
+    def give_back(self, *, intent_id: str, minor: int, currency: str, reference: str, key: str) -> GivenBack:
+        """Refunds of the past are booked as they ended."""
+        raise NoSuchObject("refund", f"{intent_id} {minor} {currency} {reference} {key}")
+
+    def given_back(self, refund_id: str) -> GivenBack:
+        """No refund was ever asked for."""
+        raise NoSuchObject("refund", refund_id)
+
+    def find_given_back(self, reference: str, *, intent_id: str) -> GivenBack | None:
+        """No refund was ever asked for."""
+        raise NoSuchObject("refund", f"{reference} {intent_id}")
+
+    def chargeback(self, chargeback_id: str) -> Chargeback:
+        """Nobody's bank took anything back."""
+        raise NoSuchObject("dispute", chargeback_id)
+
+    def balance_movements(self, *, since: datetime, source_id: str | None = None) -> Iterator[BalanceMovement]:
+        """Nothing is compared in the past."""
+        assert source_id is None, f"asked for {source_id} since {since}"
+        return iter(())
+
+    def intent_of_charge(self, charge_id: str) -> str | None:
+        """The payment of a charge."""
+        return next((intent.id for intent in self.intents.values() if intent.charge_id == charge_id), None)
+
+    def identity(self) -> str:
+        """The past has its own."""
+        return "seed"
 
     def events(self, types: Sequence[str], *, since: datetime) -> Iterator[Event]:
         """Nothing is told twice: settle() is called for every payment."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from billing.gateway.checkout import CheckoutSession, IntentStatus
-
 if TYPE_CHECKING:
     from datetime import date, datetime
+
+    from billing.gateway.checkout import CheckoutSession, IntentStatus
 
 # The bank says that this card will never pay again; "do_not_try_again" is its advice beside any other word.
 FINAL_REFUSALS = frozenset({"lost_card", "stolen_card", "pickup_card", "do_not_try_again"})

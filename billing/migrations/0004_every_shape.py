@@ -146,6 +146,7 @@ NEW_TABLES = [
         expires_on DATE,
         added_by TEXT NOT NULL,
         added_at {instant} NOT NULL,
+        default_since {instant},
         removed_at {instant}
     )""",
     "CREATE INDEX card_customer ON card (customer_id, id)",
@@ -191,7 +192,7 @@ NEW_TABLES = [
         at {instant} NOT NULL
     )""",
     "CREATE INDEX autopay_run_invoice ON autopay_run (invoice_id, id)",
-    "CREATE INDEX autopay_run_unsettled ON autopay_run (id) WHERE outcome = ''",
+    "CREATE INDEX autopay_run_unsettled ON autopay_run (id) WHERE outcome IN ('', 'processing')",
     """CREATE TABLE write_off (
         id {key},
         invoice_id INTEGER NOT NULL REFERENCES invoice (id),
@@ -299,6 +300,7 @@ NEW_COLUMNS = [
     "DROP INDEX invoice_open_due",
     "CREATE INDEX invoice_open_due ON invoice (next_due_on, id) WHERE balance_minor > 0",
     "ALTER TABLE customer ADD COLUMN late_fees {bool} NOT NULL DEFAULT {true}",
+    "ALTER TABLE invoice ADD COLUMN skips_autopay {bool} NOT NULL DEFAULT {false}",
     """ALTER TABLE invoice ADD COLUMN credited_minor BIGINT NOT NULL DEFAULT 0
         CHECK (credited_minor >= 0 AND credited_minor <= total_minor)""",
     "ALTER TABLE invoice ADD COLUMN refunded_minor BIGINT NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0)",

@@ -21,6 +21,7 @@ class Card(Table):
     expires_on = DateField(null=True)  # the first day on which it no longer works
     added_by = TextField()
     added_at = Instant()
+    default_since = Instant(null=True)  # the newest is the customer's usual card
     removed_at = Instant(null=True)
 
 

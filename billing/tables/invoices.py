@@ -74,6 +74,7 @@ class Invoice(Table):
     credited_minor = BigIntegerField(default=0)  # by issued credit notes
     refunded_minor = BigIntegerField(default=0)  # of what was paid on it
     written_off_minor = BigIntegerField(default=0)
+    skips_autopay = BooleanField(default=False)  # its customer pays this one another way
 
 
 class InvoiceLine(Table):

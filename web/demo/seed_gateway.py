@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from billing.gateway import CheckoutRequest
+    from billing.gateway import Charge, ChargeRequest, CheckoutRequest, SavedMethod, Setup, SetupRequest
     from billing.tables import Attempt
 
 FEE_PPM = 15_000  # 1.5 % and 20, as card payments cost in the demo's past
@@ -120,3 +120,32 @@ class Remembered:
     def read_delivery(self, payload: bytes, signature: str | None, *, at: datetime) -> Event:
         """Nothing is delivered from the past."""
         raise NoSuchObject("event", f"{len(payload)} bytes, {signature}, {at}")
+
+    def create_setup(self, request: SetupRequest, *, key: str) -> CheckoutSession:
+        """Nobody saved a card in the past."""
+        raise NoSuchObject("customer", f"{request.customer_ref} {key}")
+
+    def setup(self, setup_id: str) -> Setup:
+        """Nobody saved a card in the past."""
+        raise NoSuchObject("setup_intent", setup_id)
+
+    def saved_method(self, method_id: str) -> SavedMethod:
+        """Nobody saved a card in the past."""
+        raise NoSuchObject("payment_method", method_id)
+
+    def forget_method(self, method_id: str) -> None:
+        """Nobody saved a card in the past."""
+        raise NoSuchObject("payment_method", method_id)
+
+    def charge(self, request: ChargeRequest, *, key: str) -> Charge:
+        """Nobody saved a card in the past."""
+        raise NoSuchObject("payment_method", f"{request.method_id} {key}")
+
+    def find_charge(self, reference: str, *, customer_ref: str, since: datetime, until: datetime) -> str | None:
+        """No saved card was charged in the past."""
+        assert since <= until, f"a stretch of time goes forward, also for {reference} of {customer_ref}"
+        return None
+
+    def cancel_charge(self, intent_id: str) -> None:
+        """Nothing of the past is called back."""
+        raise NoSuchObject("intent", intent_id)

@@ -188,6 +188,10 @@ def _reply(exchange: Exchange) -> Response:
                 "is_replay": bool(exchange.replayed_from),
             }
         )
+    witness = exchange.store.witness
+    if exchange.status < 400 or exchange.status == 402:
+        witness.asked(operation.method, operation.template, exchange.params)
+    witness.answered(json.loads(exchange.text))
     reply = Response(exchange.text, exchange.status, content_type="application/json")
     reply.headers["Request-Id"] = str(origin.request_id)
     reply.headers["Stripe-Version"] = stripe.api_version

@@ -15,6 +15,7 @@ from stripe_sandbox.errors import ApiError
 from stripe_sandbox.settings import HOST, Settings
 from stripe_sandbox.store import Store
 from stripe_sandbox.webhooks import Dispatcher
+from stripe_sandbox.witness import Witness
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -33,7 +34,12 @@ class Sandbox:
 
 def create(settings: Settings) -> Sandbox:
     """Put the parts together; the dispatcher is not yet started."""
-    store = Store(settings.database, base_url=settings.base_url, webhook_url=settings.webhook_url)
+    store = Store(
+        settings.database,
+        base_url=settings.base_url,
+        webhook_url=settings.webhook_url,
+        witness=Witness(settings.is_strict, settings.record_to),
+    )
     dispatcher = Dispatcher(store, settings.webhook_secrets)
     app = Flask("stripe_sandbox")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES

@@ -39,6 +39,7 @@ def emit(store: Store, kind: str, subject: Json, *, previous: Json | None = None
         ),
         hidden={"delivered": False},
     )
+    store.witness.happened(event)
     if is_sent:
         queue(store, event["id"])
     return event

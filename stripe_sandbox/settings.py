@@ -26,6 +26,8 @@ class Settings:
     secret_key: str = "sk_test_sandbox"  # noqa: S105 - opens nothing but this sandbox
     webhook_secrets: tuple[str, ...] = ("whsec_sandbox",)
     webhook_url: str = "http://localhost:8000/webhooks/stripe"
+    is_strict: bool = False
+    record_to: str = ""
 
     @property
     def base_url(self) -> str:
@@ -45,6 +47,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         secret_key=given.get("STRIPE_SECRET_KEY") or usual.secret_key,
         webhook_secrets=_secrets(given.get("STRIPE_WEBHOOK_SECRETS")) or usual.webhook_secrets,
         webhook_url=given.get("SANDBOX_WEBHOOK_URL", usual.webhook_url),
+        is_strict=given.get("SANDBOX_STRICT") == "1",
+        record_to=given.get("SANDBOX_RECORD", ""),
     )
     if not settings.secret_key.startswith("sk_test_"):
         raise Refused("The Stripe sandbox accepts test keys only: STRIPE_SECRET_KEY must begin with sk_test_.")

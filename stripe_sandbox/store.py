@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from stripe_sandbox import clock
 from stripe_sandbox.errors import Json, no_such
+from stripe_sandbox.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,8 +72,11 @@ def new_id(prefix: str, length: int = 24) -> str:
 class Store:
     """The sandbox's memory. Every public method may be called from any thread."""
 
-    def __init__(self, path: Path | str, *, base_url: str, webhook_url: str = "") -> None:
+    def __init__(
+        self, path: Path | str, *, base_url: str, webhook_url: str = "", witness: Witness | None = None
+    ) -> None:
         self.base_url = base_url
+        self.witness = witness or Witness()
         self._webhook_url = webhook_url
         self.origin = NOBODY
         self.emitted: list[str] = []  # event ids of the transaction under way

@@ -12,7 +12,7 @@ from billing import db, links
 from tests import databases
 from tests.world import AT, BASE_URL, SECRET_KEY, World, find_world, make_world
 
-pytest_plugins = ["tests.web_fixtures"]
+pytest_plugins = ["tests.web_fixtures", "tests.contracts.recordings"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

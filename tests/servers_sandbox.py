@@ -76,6 +76,7 @@ def environment(
         "SANDBOX_WEBHOOK_URL": webhook_url,
         "STRIPE_SECRET_KEY": secret_key,
         "STRIPE_WEBHOOK_SECRETS": ",".join(webhook_secrets),
+        "SANDBOX_STRICT": "1",
     }
 
 

@@ -104,8 +104,13 @@ QUERIES = (
      " (SELECT SUM(x.base_minor) FROM credit_note_tax x WHERE x.credit_note_id = c.id)"
      " OR c.tax_minor <> (SELECT SUM(x.tax_minor) FROM credit_note_tax x WHERE x.credit_note_id = c.id))")),
     ("I5", "Invoice {} has instalments that do not add up to it.",
-     ("SELECT i.number FROM invoice i JOIN instalment p ON p.invoice_id = i.id WHERE i.status <> 'draft'"
-     " GROUP BY i.number, i.total_minor HAVING SUM(p.minor) <> i.total_minor")),
+     ("SELECT i.number FROM invoice i LEFT JOIN instalment p ON p.invoice_id = i.id WHERE i.status <> 'draft'"
+     " GROUP BY i.id, i.number, i.total_minor, i.parts"
+     " HAVING COUNT(p.id) <> i.parts OR (i.parts > 0 AND SUM(p.minor) <> i.total_minor)")),
+    ("I3", "Invoice {} is due on another day than its instalments and what is paid of them say.",
+     ("SELECT i.number FROM invoice i WHERE i.status = 'issued' AND (i.next_due_on IS NULL OR i.next_due_on <> COALESCE((SELECT p.due_on"
+     " FROM instalment p WHERE p.invoice_id = i.id AND (SELECT SUM(b.minor) FROM instalment b WHERE b.invoice_id = i.id"
+     " AND b.position <= p.position) > i.total_minor - i.balance_minor ORDER BY p.position LIMIT 1), i.due_on))")),
     ("I5", "Invoice {} has lines that do not add up to it.",
      ("SELECT i.number FROM invoice i WHERE i.status <> 'draft' AND (i.lines_minor <>"
      " (SELECT SUM(l.net_minor) FROM invoice_line l WHERE l.invoice_id = i.id)"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from billing import tax
+from billing import instalments, tax
 from billing.errors import Invalid, Refusal
+from billing.invoices.terms import MOST_EARLY_PPM
 
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
+
+    from billing.instalments import PartContent
 
 LONGEST_TEXT = 5_000
 
@@ -55,7 +58,10 @@ class LineContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftContent:
-    """Everything the editor asks for. Without `due_on` the terms decide; without `issue_on` the day of issue."""
+    """Everything the editor asks for. Without `due_on` the terms decide; without `issue_on` the day of issue.
+
+    `early_ppm` less is owed where it is paid within `early_days` of issue. `parts` is the schedule, if there is one.
+    """
 
     lines: tuple[LineContent, ...]
     terms_days: int = 30
@@ -65,6 +71,9 @@ class DraftContent:
     subject: str = ""
     notes: str = ""
     discount: DiscountContent = field(default_factory=DiscountContent)
+    early_days: int = 0
+    early_ppm: int = 0
+    parts: tuple[PartContent, ...] = ()
 
 
 def preview(content: DraftContent, *, currency: str, rounding_rule: str) -> tax.Totals:
@@ -94,10 +103,38 @@ def refuse_what_is_wrong(content: DraftContent, *, currency: str, rounding_rule:
         problems["terms_days"] = "Enter a number of days from 0 to 365"
     if content.issue_on and content.due_on and content.due_on < content.issue_on:
         problems["due_on"] = "The due date comes on or after the issue date"
+    problems |= _terms(content)
     try:
         totals = preview(content, currency=currency, rounding_rule=rounding_rule)
     except Refusal as refusal:
         problems[refusal.field or "lines"] = refusal.message
+    else:
+        problems |= instalments.problems(content.parts, totals.total_minor, currency, issue_on=content.issue_on)
     if problems:
         raise Invalid(problems)
     return totals
+
+
+def _terms(content: DraftContent) -> dict[str, str]:
+    """What cannot be said of paying early or in parts."""
+    problems: dict[str, str] = {}
+    if bool(content.early_days) != bool(content.early_ppm):
+        problems["early_days"] = "Enter both a percentage and a number of days, or neither"
+    elif content.early_days and content.parts:
+        problems["early_days"] = "An invoice is paid in parts or early, not both. Empty one of the two"
+    elif content.early_days and content.early_days > _days_to_pay(content):
+        problems["early_days"] = "The discount ends on the due date at the latest. Enter fewer days"
+    if not 0 <= content.early_days <= 365:
+        problems["early_days"] = "Enter a number of days from 1 to 365"
+    if not 0 <= content.early_ppm <= MOST_EARLY_PPM:
+        problems["early_rate"] = "Enter a percentage up to 50"
+    if content.parts and content.due_on is not None:
+        problems["due_on"] = "Leave this empty: the last part says when all is due"
+    return problems
+
+
+def _days_to_pay(content: DraftContent) -> int:
+    """How long after issue it is due, as far as the draft says when that is."""
+    if content.due_on is None:
+        return content.terms_days
+    return (content.due_on - content.issue_on).days if content.issue_on else 365

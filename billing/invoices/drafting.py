@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from billing import audit, customers, seller
+from billing import audit, customers, instalments, seller
 from billing.db import lock, transaction
 from billing.errors import Conflict
 from billing.invoices.content import refuse_what_is_wrong
@@ -35,21 +35,43 @@ class InvoiceChanged(Conflict):
         self.invoice = invoice
 
 
-def draft(customer_id: int, content: DraftContent, *, by: Actor, at: datetime) -> Invoice:
-    """Write a draft in the customer's currency. Raises Missing, Invalid with the words for each field."""
+def draft(
+    customer_id: int,
+    content: DraftContent,
+    *,
+    by: Actor,
+    at: datetime,
+    kind: str = "invoice",
+    about: Invoice | None = None,
+    replaces: Invoice | None = None,
+) -> Invoice:
+    """Write a draft in the customer's currency, or in that of the invoice it is `about` or `replaces`.
+
+    `kind` is late_fee or interest where it is about an overdue invoice. Raises Missing, Invalid with the words for
+    each field.
+    """
+    assert (kind == "invoice") == (about is None), "a fee is about an invoice, and nothing else is"
     customer = customers.get(customer_id)
-    rule = seller.get().rounding_rule
-    totals = refuse_what_is_wrong(content, currency=customer.currency, rounding_rule=rule)
+    other = about or replaces
+    assert other is None or other.customer_id == customer_id, "what it is about is the same customer's"
+    currency = other.currency if other else customer.currency
+    rule = replaces.rounding_rule if replaces else seller.get().rounding_rule
+    totals = refuse_what_is_wrong(content, currency=currency, rounding_rule=rule)
     with transaction():
         invoice = Invoice.create(
             customer=customer.id,
-            currency=customer.currency,
+            currency=currency,
             rounding_rule=rule,
+            kind=kind,
+            about=about,
+            replaces=replaces,
             created_at=at,
             created_by=by.user_id,
             **_columns(content, totals),
         )
         _write_lines(invoice.id, content, totals)
+        if content.parts:
+            instalments.write(invoice.id, content.parts, totals.total_minor)
         audit.record(
             "invoice.drafted",
             f"invoice:{invoice.id}",
@@ -75,6 +97,8 @@ def edit(invoice_id: int, content: DraftContent, *, version: int, by: Actor, at:
         InvoiceLine.delete().where(InvoiceLine.invoice == invoice_id).execute()
         InvoiceTax.delete().where(InvoiceTax.invoice == invoice_id).execute()
         _write_lines(invoice_id, content, totals)
+        if content.parts or invoice.parts:
+            instalments.write(invoice_id, content.parts, totals.total_minor)
         audit.record(
             "invoice.edited",
             f"invoice:{invoice_id}",
@@ -93,6 +117,7 @@ def remove_draft(invoice_id: int, *, version: int, by: Actor, at: datetime) -> N
             raise_why_not(invoice_id)
         InvoiceLine.delete().where(InvoiceLine.invoice == invoice_id).execute()
         InvoiceTax.delete().where(InvoiceTax.invoice == invoice_id).execute()
+        instalments.write(invoice_id, (), 0)
         Invoice.delete().where(Invoice.id == invoice_id).execute()
         audit.record(
             "invoice.removed",
@@ -121,6 +146,9 @@ def _columns(content: DraftContent, totals: tax.Totals) -> dict[str, object]:
         "notes": content.notes,
         "discount_kind": content.discount.kind,
         "discount_value": content.discount.value,
+        "early_days": content.early_days,
+        "early_ppm": content.early_ppm,
+        "parts": len(content.parts),
         "lines_minor": totals.lines_minor,
         "discount_minor": totals.discount_minor,
         "net_minor": totals.net_minor,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
-from billing import audit, clock, customers, dates, documents, ledger, links, numbering, outbox, seller
+from billing import audit, clock, customers, dates, documents, instalments, ledger, links, numbering, outbox, seller
 from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Refusal
 from billing.invoices.activities import add_activity
 from billing.invoices.drafting import raise_why_not
 from billing.invoices.reading import lines, taxes
+from billing.invoices.terms import early_discount, early_until
 from billing.tables import Customer, Invoice
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from peewee import ModelSelect
 
     from billing.actors import Actor
+    from billing.instalments import PartContent
     from billing.tables import Contact, InvoiceLine, InvoiceTax, Seller
 
 TEMPLATE = "invoice-1"
@@ -61,8 +63,9 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
         buying = Customer.get_by_id(invoice.customer_id)
         recipients = customers.recipients(buying.id)
         document_lines = lines(invoice_id)
-        _refuse_what_is_wrong(invoice, document_lines, buying, recipients, on)
-        _freeze(invoice, selling, buying, document_lines, taxes(invoice_id), on=on, at=at)
+        parts = instalments.of_draft(invoice)
+        _refuse_what_is_wrong(invoice, document_lines, buying, recipients, parts, on)
+        _freeze(invoice, selling, buying, document_lines, taxes(invoice_id), parts, on=on, at=at)
         _book(invoice, on=on, at=at)
         documents.queue(documents.invoice(invoice.id), at=at)
         for contact in recipients:
@@ -93,27 +96,41 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
 
 def preview_of_issue(invoice: Invoice, *, on: date) -> dict[str, Any]:
     """What issuing now would freeze, for the issue page: the same snapshot, without its number."""
-    selling = seller.get()
-    due_on = invoice.due_on or dates.due_on(on, invoice.terms_days)
+    parts = instalments.of_draft(invoice)
     return _snapshot(
         invoice,
-        selling,
+        seller.get(),
         invoice.customer,
         lines(invoice.id),
         taxes(invoice.id),
+        parts,
         number="",
         on=on,
-        due_on=due_on,
+        due_on=_due_on(invoice, parts, on),
     )
 
 
+def _due_on(invoice: Invoice, parts: list[PartContent], on: date) -> date:
+    """When all of it is due: on the last part's day, on the day that was typed, or by the terms."""
+    return (parts[-1].due_on if parts else invoice.due_on) or dates.due_on(on, invoice.terms_days)
+
+
 def _refuse_what_is_wrong(
-    invoice: Invoice, document_lines: list[InvoiceLine], buying: Customer, recipients: list[Contact], on: date
+    invoice: Invoice,
+    document_lines: list[InvoiceLine],
+    buying: Customer,
+    recipients: list[Contact],
+    parts: list[PartContent],
+    on: date,
 ) -> None:
     if not document_lines:
         raise Invalid({"lines": "Add a line first"})
     if invoice.due_on is not None and invoice.due_on < on:
         raise Invalid({"due_on": "The due date comes on or after the issue date"})
+    if instalments.problems(parts, invoice.total_minor, invoice.currency, issue_on=on):
+        raise Invalid({"issue_on": "A part of the schedule is due before this day. Change the draft or the day"})
+    if invoice.early_days and early_until(on, invoice.early_days) > _due_on(invoice, parts, on):
+        raise Invalid({"issue_on": "The early-payment discount would end after the due date. Change the draft"})
     if not recipients:
         raise NobodyToMail(buying)
 
@@ -124,16 +141,19 @@ def _freeze(
     buying: Customer,
     document_lines: list[InvoiceLine],
     groups: list[InvoiceTax],
+    parts: list[PartContent],
     *,
     on: date,
     at: datetime,
 ) -> None:
     """Take the next number last, and turn the draft into the document; the UPDATE carries its own guard."""
-    due_on = invoice.due_on or dates.due_on(on, invoice.terms_days)
+    due_on = _due_on(invoice, parts, on)
+    if parts and parts[0].due_on is None:
+        instalments.begin_on(invoice.id, on)
     series = f"{selling.number_prefix}-{on.year}"
     value = numbering.next_value(series, on=on)
     number = f"{series}-{value:04d}"
-    snapshot = _snapshot(invoice, selling, buying, document_lines, groups, number=number, on=on, due_on=due_on)
+    snapshot = _snapshot(invoice, selling, buying, document_lines, groups, parts, number=number, on=on, due_on=due_on)
     columns: dict[str, Any] = {
         "status": "issued",
         "number": number,
@@ -141,7 +161,7 @@ def _freeze(
         "series_number": value,
         "issue_on": on,
         "due_on": due_on,
-        "next_due_on": due_on,
+        "next_due_on": (parts[0].due_on or on) if parts else due_on,
         "issued_at": at,
         "paid_at": None if invoice.total_minor else at,
         "search_text": f"{number} {invoice.subject} {invoice.po}".casefold().strip(),
@@ -174,6 +194,7 @@ def _snapshot(
     buying: Customer,
     document_lines: list[InvoiceLine],
     groups: list[InvoiceTax],
+    parts: list[PartContent],
     *,
     number: str,
     on: date,
@@ -182,6 +203,8 @@ def _snapshot(
     """Everything the document says, so that no later change of seller, customer or template can reach it."""
     return {
         "template": TEMPLATE,
+        "kind": invoice.kind,
+        "about": _about(invoice),
         "number": number,
         "issue_on": on.isoformat(),
         "due_on": due_on.isoformat(),
@@ -239,12 +262,41 @@ def _snapshot(
         "net_minor": invoice.net_minor,
         "tax_minor": invoice.tax_minor,
         "total_minor": invoice.total_minor,
+        "early": _early(invoice, on),
+        "schedule": [
+            {"due_on": (part.due_on or on).isoformat(), "minor": minor}
+            for part, minor in zip(parts, instalments.amounts(parts, invoice.total_minor), strict=True)
+        ],
         "address": links.plain_url(number) if number else "",
     }
 
 
+def _about(invoice: Invoice) -> dict[str, Any] | None:
+    """The overdue invoice that a fee is about."""
+    if invoice.about_id is None:
+        return None
+    about: Invoice = Invoice.get_by_id(invoice.about_id)
+    assert about.due_on is not None, "an issued invoice is dated"
+    return {"number": about.number, "due_on": about.due_on.isoformat()}
+
+
+def _early(invoice: Invoice, on: date) -> dict[str, Any] | None:
+    """What paying early saves, and until when."""
+    saved_minor = early_discount(invoice.total_minor, invoice.early_ppm)
+    if not saved_minor:
+        return None
+    return {
+        "days": invoice.early_days,
+        "ppm": invoice.early_ppm,
+        "until": early_until(on, invoice.early_days).isoformat(),
+        "saved_minor": saved_minor,
+        "pay_minor": invoice.total_minor - saved_minor,
+    }
+
+
 def _book(invoice: Invoice, *, on: date, at: datetime) -> None:
-    """The customer owes the total: net is revenue, tax is owed on."""
+    """The customer owes the total: net is revenue, or income from fees; tax is owed on."""
+    income = ledger.REVENUE if invoice.kind == "invoice" else ledger.FEE_INCOME
     legs = [
         ledger.Leg(
             debit=ledger.RECEIVABLE,
@@ -254,7 +306,7 @@ def _book(invoice: Invoice, *, on: date, at: datetime) -> None:
             customer_id=invoice.customer_id,
             invoice_id=invoice.id,
         )
-        for credit, minor in ((ledger.REVENUE, invoice.net_minor), (ledger.TAX_PAYABLE, invoice.tax_minor))
+        for credit, minor in ((income, invoice.net_minor), (ledger.TAX_PAYABLE, invoice.tax_minor))
         if minor
     ]
     if legs:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing import audit, gateway
 from billing.db import transaction
+from billing.payments import charging
 from billing.payments.opening import open_page, reread
 from billing.payments.settling import sync_session
 from billing.tables import Attempt
@@ -32,17 +33,15 @@ def close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
     The provider decides: a page it will not close is complete or over, so the truth is fetched, never guessed.
     """
     try:
-        attempt = open_page(attempt, at=at)  # a call without an answer may have made a page: the same call tells
+        attempt = _learn(attempt, at=at)
     except gateway.Declined:
         return reread(attempt)
     if attempt.status != "open":
         return attempt
-    assert attempt.session_id, "an open attempt has its page"
     try:
-        gateway.current().expire(attempt.session_id)
+        _end(attempt)
     except gateway.NotOpen:
-        sync_session(attempt.session_id, at=at)
-        return reread(attempt)
+        return _learn(attempt, at=at, again=True)
     except gateway.NoSuchObject:  # a page of another account, from before the keys were changed: closed for us
         log.warning("attempt %s: its page is not known to the provider", attempt.id)
     with transaction():
@@ -54,3 +53,24 @@ def close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
         if moved:
             audit.record("payment.closed", f"attempt:{attempt.id}", by=by, at=at, facts={"why": why})
     return reread(attempt)
+
+
+def _learn(attempt: Attempt, *, at: datetime, again: bool = False) -> Attempt:
+    """What the provider knows of it: a call without an answer may have made a page, or charged a card."""
+    if attempt.kind != "checkout":
+        now = charging.look(attempt, at=at)
+        if now.status == "created":
+            raise gateway.OutcomeUnknown("a charge without an answer")
+        return now
+    if again and attempt.session_id:
+        sync_session(attempt.session_id, at=at)
+        return reread(attempt)
+    return open_page(attempt, at=at)  # the same call tells
+
+
+def _end(attempt: Attempt) -> None:
+    if attempt.kind != "checkout":
+        charging.end(attempt)
+        return
+    assert attempt.session_id, "an open page has its id"
+    gateway.current().expire(attempt.session_id)

@@ -16,6 +16,7 @@ from billing.payments.settling import note_session
 from billing.tables import Attempt, Customer, Invoice, PlannedAllocation, User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from billing.gateway import CheckoutSession
@@ -24,6 +25,9 @@ WAITS, WAIT_SECONDS = 20, 0.25  # for the same call under way in another thread
 LOOK_AFTER = timedelta(minutes=1)  # then lists at the provider show what an unanswered call did
 KEY_LIFETIME = timedelta(hours=23)  # the provider forgets a key after 24 h; a forgotten key would pay again
 SLACK = timedelta(minutes=10)  # between our clock and the provider's
+MOST_LINES = 20  # on the provider's page; more invoices are told as one line
+
+CARRY_OUT: dict[str, Callable[[Attempt, datetime], Attempt]] = {}  # how attempts without a page are paid, by kind
 
 
 def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
@@ -33,10 +37,12 @@ def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
     """
     if attempt.status != "created":
         return attempt
+    if attempt.kind != "checkout":
+        return CARRY_OUT[attempt.kind](attempt, at)
     try:
         session = _make(attempt) if at - attempt.created_at < KEY_LIFETIME else _find(attempt, at)
     except gateway.KeyInUse:
-        return _wait_for_twin(attempt)
+        return wait_for_twin(attempt)
     except gateway.KeyMismatch:  # an earlier call of ours, with what has changed since: did it make a page?
         session = _find(attempt, at)
     except gateway.OutcomeUnknown:
@@ -44,10 +50,10 @@ def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
             raise
         session = _find(attempt, at)
     except gateway.Declined as refusal:
-        _give_up(attempt, refusal.code)
+        give_up(attempt, refusal.code)
         raise
     if session is None:
-        _give_up(attempt, "never_opened")
+        give_up(attempt, "never_opened")
     else:
         note_session(session, at=at)
     return reread(attempt)
@@ -60,14 +66,14 @@ def reread(attempt: Attempt) -> Attempt:
 
 
 def _make(attempt: Attempt) -> CheckoutSession:
-    customer_ref, key = _customer_ref(attempt), f"checkout-{attempt.id}"
+    customer_ref, key = _payer_ref(attempt), f"checkout-{attempt.id}"
     provider = gateway.current()
     try:
         return provider.create_session(_request(attempt, customer_ref), key=key)
     except gateway.NoSuchObject as refusal:
         if refusal.param != "customer" or customer_ref is None:
             raise
-        alive = _customer_ref(attempt, dead=customer_ref)
+        alive = _payer_ref(attempt, dead=customer_ref)
         return provider.create_session(_request(attempt, alive), key=f"{key}-{alive}")
 
 
@@ -79,49 +85,65 @@ def _request(attempt: Attempt, customer_ref: str | None) -> gateway.CheckoutRequ
         .order_by(Invoice.position)
     )
     numbers = [str(plan.invoice.number) for plan in planned]
-    lines = tuple(
-        gateway.CheckoutLine(
-            name=f"Invoice {plan.invoice.number}"
-            + (" (partial payment)" if plan.minor < plan.invoice.total_minor else ""),
-            minor=plan.minor,
-        )
-        for plan in planned
-    )
     return gateway.CheckoutRequest(
         reference=attempt.id,
         customer_ref=customer_ref,
         currency=attempt.currency,
-        lines=lines,
-        description=", ".join(numbers),
+        lines=_lines(attempt, planned),
+        description=_description(numbers),
         expires_at=attempt.expires_at,
         return_path=f"/payments/{attempt.id}?returned=1",
-        back_path=f"/invoices/{numbers[0]}" if len(numbers) == 1 else "/invoices",
+        back_path=f"/invoices/{numbers[0]}" if len(numbers) == 1 else "/invoices" if numbers else "/credits",
     )
 
 
-def _customer_ref(attempt: Attempt, *, dead: str | None = None) -> str | None:
-    """The provider's id of a signed-in payer's customer, made on first need; `dead` is one it no longer knows.
+def _lines(attempt: Attempt, planned: list[PlannedAllocation]) -> tuple[gateway.CheckoutLine, ...]:
+    """A line per invoice, or one for all where they are many; and what is paid ahead."""
+    paid_minor = sum(plan.minor for plan in planned)
+    if len(planned) > MOST_LINES:
+        lines = [gateway.CheckoutLine(name=f"{len(planned)} invoices", minor=paid_minor)]
+    else:
+        lines = [
+            gateway.CheckoutLine(
+                name=f"Invoice {plan.invoice.number}"
+                + (" (partial payment)" if plan.minor < plan.invoice.total_minor else ""),
+                minor=plan.minor,
+            )
+            for plan in planned
+        ]
+    if attempt.minor > paid_minor:
+        lines.append(gateway.CheckoutLine(name="Payment in advance", minor=attempt.minor - paid_minor))
+    return tuple(lines)
 
-    Guests have none: they see no saved cards.
-    """
+
+def _description(numbers: list[str]) -> str:
+    if not numbers:
+        return "Payment in advance"
+    return ", ".join(numbers) if len(numbers) <= MOST_LINES else f"{numbers[0]} and {len(numbers) - 1} more invoices"
+
+
+def _payer_ref(attempt: Attempt, *, dead: str | None = None) -> str | None:
+    """The provider's id of a signed-in payer's customer. Guests have none: they see no saved cards."""
     kind, _, user_id = attempt.payer.partition(":")
-    if kind != "user":
-        return None
-    customer: Customer = Customer.get_by_id(attempt.customer_id)
+    return customer_ref(attempt.customer_id, int(user_id), dead=dead) if kind == "user" else None
+
+
+def customer_ref(customer_id: int, user_id: int, *, dead: str | None = None) -> str:
+    """The provider's id of a customer, made on first need in this person's name; `dead` is one it no longer knows."""
+    customer: Customer = Customer.get_by_id(customer_id)
     if customer.stripe_id and customer.stripe_id != dead:
-        return customer.stripe_id
-    email = User.get_by_id(int(user_id)).email
+        return str(customer.stripe_id)
+    email = User.get_by_id(user_id).email
     facts = "\x1f".join([customer.legal_name, email, dead or ""])
     key = f"cust-{customer.id}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
     made = gateway.current().create_customer(name=customer.legal_name, email=email, reference=str(customer.id), key=key)
     with transaction():
         stands = Customer.stripe_id.is_null() if dead is None else Customer.stripe_id == dead
         Customer.update(stripe_id=made).where((Customer.id == customer.id) & stands).execute()
-    stored: str | None = Customer.get_by_id(customer.id).stripe_id
-    return stored
+    return str(Customer.get_by_id(customer.id).stripe_id)
 
 
-def _wait_for_twin(attempt: Attempt) -> Attempt:
+def wait_for_twin(attempt: Attempt) -> Attempt:
     """A double click: the other call is on its way, and its answer is ours."""
     for _ in range(WAITS):
         time.sleep(WAIT_SECONDS)
@@ -136,7 +158,7 @@ def _find(attempt: Attempt, at: datetime) -> CheckoutSession | None:
     return gateway.current().find_session(attempt.id, since=since, until=at + SLACK)
 
 
-def _give_up(attempt: Attempt, failure: str) -> None:
+def give_up(attempt: Attempt, failure: str) -> None:
     """Nothing was made, so nothing can be paid."""
     with transaction():
         Attempt.update(status="failed", failure=failure).where(

@@ -117,9 +117,10 @@ def _customer_of(intent: Intent) -> Customer | None:
 def _advance(attempt: Attempt, intent: Intent, *, at: datetime) -> None:
     """Move the attempt as the money says, forward only; a bank debit that bounced is the one way back."""
     was_on_its_way = attempt.status == "processing"
+    by_card = attempt.kind != "checkout"  # charged once: after a no there is no page to try again on
     bounced = was_on_its_way and intent.status in {"requires_payment_method", "canceled"}
     goal = {"processing": "processing", "succeeded": "succeeded", "canceled": "expired"}.get(intent.status)
-    if bounced:
+    if bounced or (by_card and intent.status == "requires_payment_method" and intent.failure):
         goal = "failed"
     if goal is None or not (bounced or _is_forward(attempt.status, goal)):
         if intent.failure and attempt.failure != intent.failure:  # declined, but the page is still open
@@ -129,8 +130,8 @@ def _advance(attempt: Attempt, intent: Intent, *, at: datetime) -> None:
     moved = (
         Attempt.update(
             status=goal,
-            intent_id=intent.id if carries_money else attempt.intent_id,
-            failure="" if carries_money else intent.failure,
+            intent_id=intent.id if carries_money or by_card else attempt.intent_id,
+            failure="" if carries_money else intent.failure or attempt.failure,
             checked_at=at,
         )
         .where((Attempt.id == attempt.id) & (Attempt.status == attempt.status))

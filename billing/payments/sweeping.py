@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 from billing import gateway
 from billing.actors import SYSTEM
 from billing.errors import Refusal
+from billing.payments import charging
 from billing.payments.closing import PAID_OTHERWISE, UNKNOWN_PAGE, close
 from billing.payments.opening import open_page, reread
+from billing.payments.planning import frozen
+from billing.payments.reading import unfinished_on
 from billing.payments.settling import sync_session
-from billing.tables import UNFINISHED, Attempt, Invoice, PlannedAllocation
+from billing.tables import UNFINISHED, Attempt, Invoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +41,8 @@ class Swept:
 
 def sync(attempt: Attempt, *, at: datetime) -> Attempt:
     """Ask the provider what became of an attempt, and settle it. Raises OutcomeUnknown, Declined."""
+    if attempt.kind != "checkout":
+        return charging.look(attempt, at=at)
     if attempt.status == "created":
         attempt = open_page(attempt, at=at)
     if attempt.session_id:
@@ -72,6 +78,8 @@ def sweep(at: datetime) -> Swept:
             now = _now(attempt, at=at)
             if now.status == "open" and _asks_too_much(now):
                 now = close(now, why=PAID_OTHERWISE, by=SYSTEM, at=at)
+            elif now.status == "open" and now.kind != "checkout" and at >= now.expires_at:
+                now = close(now, why="", by=SYSTEM, at=at)  # no page ends by itself where the bank asks
             moved += now.status != attempt.status
         except Refusal as refusal:
             unanswered += 1
@@ -81,11 +89,8 @@ def sweep(at: datetime) -> Swept:
 
 def close_excessive(invoice_ids: Sequence[int], *, at: datetime) -> None:
     """Close open pages that ask for more than these invoices need by now. What cannot be closed, the sweep closes."""
-    planned = PlannedAllocation.select(PlannedAllocation.attempt).where(
-        PlannedAllocation.invoice.in_(list(invoice_ids))
-    )
-    for attempt in list(Attempt.select().where(Attempt.id.in_(planned) & (Attempt.status == "open"))):
-        if not _asks_too_much(attempt):
+    for attempt in unfinished_on(invoice_ids):
+        if attempt.status != "open" or not _asks_too_much(attempt):
             continue
         try:
             close(attempt, why=PAID_OTHERWISE, by=SYSTEM, at=at)
@@ -104,10 +109,10 @@ def _now(attempt: Attempt, *, at: datetime) -> Attempt:
 
 
 def _asks_too_much(attempt: Attempt) -> bool:
-    """Whether an invoice needs less by now than the page asks for: it was paid, or voided, another way."""
-    return bool(
-        PlannedAllocation.select(PlannedAllocation.id)
-        .join(Invoice)
-        .where((PlannedAllocation.attempt == attempt.id) & (PlannedAllocation.minor > Invoice.balance_minor))
-        .exists()
-    )
+    """Whether an invoice needs less by now than the page's money and credit: it was paid, or voided, another way."""
+    plan = frozen(attempt)
+    wanted = Counter({planned.invoice_id: planned.minor for planned in plan.planned})
+    for use in plan.uses:
+        wanted[use.invoice_id] += use.minor
+    owed = Invoice.select(Invoice.id, Invoice.balance_minor).where(Invoice.id.in_(list(wanted)))
+    return any(wanted[invoice.id] > invoice.balance_minor for invoice in owed)

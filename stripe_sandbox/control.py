@@ -116,7 +116,7 @@ class Control:
         return {"data": [dict(row) for row in found]}
 
     def turn(self, what: str) -> ResponseReturnValue:
-        """POST /_sandbox/webhooks, /_sandbox/calls, /_sandbox/clock: set switches."""
+        """POST /_sandbox/webhooks, /calls, /clock or /account: set switches."""
         fields = SWITCHES[what]
         readers: dict[str, Callable[[object], Any]] = {name: reader for name, (_, reader) in fields.items()}
         asked = read(readers | ({"drop_waiting": flag} if what == "webhooks" else {}))
@@ -156,6 +156,11 @@ class Control:
         with self.store.transaction():
             return self._done(control_deeds.change_method(self.store, method_id, deed))
 
+    def move(self) -> ResponseReturnValue:
+        """POST /_sandbox/balance: money moves that no payment caused."""
+        with self.store.transaction():
+            return self._done(control_deeds.move(self.store))
+
     def reset(self) -> ResponseReturnValue:
         """POST /_sandbox/reset: forget everything."""
         self.store.forget_everything()
@@ -181,7 +186,7 @@ def blueprint(store: Store, base_url: str) -> Blueprint:
     door.add_url_rule("/objects", "objects", control.objects)
     door.add_url_rule("/calls", "calls", control.calls)
     door.add_url_rule("/deliveries", "tries", control.tries)
-    door.add_url_rule("/<any(webhooks, calls, clock):what>", "turn", control.turn, methods=["POST"])
+    door.add_url_rule("/<any(webhooks, calls, clock, account):what>", "turn", control.turn, methods=["POST"])
     door.add_url_rule("/events/<event_id>/resend", "resend", control.resend, methods=["POST"])
     outcome = "<any(settle, fail):outcome>"
     paying, deciding = (", ".join(each) for each in (control_deeds.PAYMENT_DEEDS, control_deeds.DISPUTE_DEEDS))
@@ -195,5 +200,6 @@ def blueprint(store: Store, base_url: str) -> Blueprint:
         control.change_method,
         methods=["POST"],
     )
+    door.add_url_rule("/balance", "move", control.move, methods=["POST"])
     door.add_url_rule("/reset", "reset", control.reset, methods=["POST"])
     return door

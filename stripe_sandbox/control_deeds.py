@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stripe_sandbox import cards, disputes, payment_intents, payment_methods, refunds, session_course
+from stripe_sandbox import balance, cards, disputes, payment_intents, payment_methods, refunds, session_course
 from stripe_sandbox.control_switches import count, flag, read
-from stripe_sandbox.currencies import MOST_MINOR
+from stripe_sandbox.currencies import MOST_MINOR, checked
 from stripe_sandbox.errors import ApiError, Json, ParameterError, no_such
+from stripe_sandbox.store import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from stripe_sandbox.store import Store
 
 AMOUNT = count(MOST_MINOR, least=1)
+OWN_MOVEMENTS = {"payout": ("payout", "po_1"), "stripe_fee": ("fee", None)}  # kind: (category, prefix of its source)
 RENEWAL: dict[str, Callable[[object], object]] = {
     "exp_month": count(12, least=1),
     "exp_year": count(2100, least=2020),
@@ -146,6 +148,21 @@ def finish_refund(store: Store, refund_id: str, outcome: str) -> Json:
     else:
         refunds.bounce(store, found, reason=asked.get("reason") or "unknown")
     return found
+
+
+def move(store: Store) -> Json:
+    """Stripe pays out to the merchant's bank, or takes a fee that belongs to no payment."""
+    asked = read({"type": str, "amount": AMOUNT, "currency": str})
+    kind = asked.get("type", "payout")
+    if kind not in OWN_MOVEMENTS:
+        raise ParameterError(f"Not a movement of its own: {kind}. Known: {', '.join(OWN_MOVEMENTS)}", param="type")
+    if "amount" not in asked:
+        raise ParameterError("Say the amount.", param="amount")
+    currency = checked(asked.get("currency") or "usd", param="currency")
+    category, prefix = OWN_MOVEMENTS[kind]
+    source = {"currency": currency, "id": new_id(prefix) if prefix else None}
+    moved = balance.move(store, source, -asked["amount"], kind=kind, category=category)
+    return store.get("balance_transaction", moved)
 
 
 def change_method(store: Store, method_id: str, deed: str) -> Json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
-from stripe_sandbox import faults, settings
+from stripe_sandbox import account, faults, settings
 from stripe_sandbox.errors import Json, ParameterError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ FARTHEST_SECONDS = 10 * 366 * 86_400
 DEFAULTS: dict[str, object] = {
     "paused": False, "dropping": False, "duplicate": 1, "shuffle": False, "at_once": False,
     "before_response": False, "fault_path": "", "slow_seconds": 0.0, "failing_status": 500,
-    "failing_after": False, "wrong_mode": False,
+    "failing_after": False, "wrong_mode": False, "account_id": account.USUAL_ID,
 }  # fmt: skip
 
 
@@ -81,6 +81,7 @@ SWITCHES: dict[str, dict[str, tuple[str, Callable[[object], Any]]]] = {
         "failing_status": ("failing_status", count(599)),
         "failing_after": ("failing_after", flag),
     },
+    "account": {"id": ("account_id", str)},
     "clock": {"offset_seconds": ("clock_offset_seconds", lambda value: int(seconds(FARTHEST_SECONDS)(value)))},
 }
 

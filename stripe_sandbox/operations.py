@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stripe_sandbox import (
+    account,
     balance,
     charges,
     customers,
@@ -66,6 +67,7 @@ def _below(name: str, inner: Iterable[str]) -> str:
 
 
 OPERATIONS = (
+    _get("/v1/account", account.retrieve),
     _post("/v1/customers", customers.create, CUSTOMER),
     _list("/v1/customers", customers.list_all, "email created"),
     _get("/v1/customers/{customer}", customers.retrieve),

@@ -46,6 +46,11 @@ LEFT_OUT: dict[str, frozenset[str]] = {
     }),
     "balance_transaction": frozenset(),
     "setup_intent": frozenset({"attach_to_self", "managed_payments"}),
+    "account": frozenset({
+        "business_type", "capabilities", "company", "controller", "country", "created", "default_currency", "deleted",
+        "external_accounts", "future_requirements", "groups", "individual", "metadata", "requirements",
+        "tos_acceptance",
+    }),
     "dispute": frozenset({"network_reason_code", "payment_method_details"}),
 }  # fmt: skip
 _BARE = frozenset({"payment_method"})  # sends only the fields of its own type

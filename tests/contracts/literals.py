@@ -28,8 +28,11 @@ RENAMED = {
 
 def recorded(folder: Path) -> list[Said]:
     """Everything the sandboxes of a run were told and said, one of each shape."""
-    lines = {line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()}
-    return [json.loads(line) for line in sorted(lines)]
+    lines = {
+        line for file in folder.glob("*.jsonl") for line in file.read_text(encoding="utf-8").splitlines(keepends=True)
+    }
+    # A sandbox that was killed may have left the last line half written.
+    return [json.loads(line) for line in sorted(lines) if line.endswith("\n")]
 
 
 def source(said: Iterable[Said]) -> str:

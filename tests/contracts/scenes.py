@@ -153,6 +153,7 @@ def _refusals(buyer: Buyer) -> None:
 
 def _looked_up(buyer: Buyer) -> None:
     api = buyer.api.v1
+    api.accounts.retrieve_current()
     api.customers.retrieve(buyer.customer)
     api.customers.list({"email": "acme@example.com", "created": {"gte": 1}})
     api.customers.payment_methods.list(buyer.customer, {"type": "card"})
@@ -161,6 +162,8 @@ def _looked_up(buyer: Buyer) -> None:
     intent = api.payment_intents.list({"customer": buyer.customer, "limit": 1}).data[0]
     api.payment_intents.retrieve(intent.id, {"expand": ["latest_charge.balance_transaction"]})
     api.setup_intents.list({"customer": buyer.customer})
+    for kind in ("payout", "stripe_fee"):
+        buyer.bank.control("balance", type=kind, amount=500, currency="gbp")
     charges = api.charges.list({"limit": 2}).data
     api.charges.retrieve(charges[0].id, {"expand": ["refunds", "balance_transaction"]})
     movement = api.balance_transactions.list({"type": "adjustment", "expand": ["data.source"]}).data[0]

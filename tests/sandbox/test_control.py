@@ -107,3 +107,24 @@ def test_a_payment_that_is_not_under_way_cannot_be_settled(bank: Bank, api: stri
     intent = api.v1.payment_intents.create({"amount": 500, "currency": "usd"})
     assert bank.submit(f"/_sandbox/payments/{intent.id}/settle").status_code == 409
     assert bank.submit("/_sandbox/payments/pi_none/settle").status_code == 404
+
+
+def test_the_account_is_one_until_it_is_made_another(bank: Bank, api: stripe.StripeClient) -> None:
+    mine = api.v1.accounts.retrieve_current()
+    assert (mine.id, mine.type, mine.charges_enabled) == ("acct_sandbox", "standard", True)
+    bank.control("account", id="acct_elsewhere")
+    assert api.v1.accounts.retrieve_current().id == "acct_elsewhere"
+
+
+def test_money_moves_that_no_payment_caused(bank: Bank, api: stripe.StripeClient) -> None:
+    paid_out = bank.control("balance", type="payout", amount=5_000, currency="gbp")
+    fee = bank.control("balance", type="stripe_fee", amount=200, currency="gbp")
+    assert (paid_out["amount"], paid_out["type"], paid_out["source"][:3]) == (-5_000, "payout", "po_")
+    assert (fee["amount"], fee["reporting_category"], fee["source"]) == (-200, "fee", None)
+    assert [m.id for m in api.v1.balance_transactions.list({"type": "payout"}).data] == [paid_out["id"]]
+    for wrong in (
+        {"type": "gift", "amount": "1"},
+        {"type": "payout"},
+        {"type": "payout", "amount": "1", "currency": "x"},
+    ):
+        assert bank.submit("/_sandbox/balance", **wrong).status_code == 400

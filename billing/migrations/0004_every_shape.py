@@ -315,6 +315,7 @@ NEW_COLUMNS = [
     "ALTER TABLE seller ADD COLUMN early_days INTEGER NOT NULL DEFAULT 0 CHECK (early_days BETWEEN 0 AND 365)",
     "ALTER TABLE seller ADD COLUMN early_ppm INTEGER NOT NULL DEFAULT 0 CHECK (early_ppm BETWEEN 0 AND 500000)",
     "ALTER TABLE seller ADD COLUMN methods {json} NOT NULL DEFAULT '[]'",
+    "ALTER TABLE seller ADD COLUMN gateway_identity TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE seller ADD COLUMN credit_prefix TEXT NOT NULL DEFAULT 'CN' CHECK (length(credit_prefix) BETWEEN 1 AND 12)",
     """INSERT INTO ledger_account (code, name, side) VALUES
         ('bank', 'Bank and cash', 'debit'),

@@ -47,20 +47,23 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     folder = session.config.stash.get(_folder, None)
     if folder is None:
         return
-    said = literals.recorded(folder / "said")
-    if not said:
-        return
-    try:
-        problems = node_types.installed().problems(said, folder / "judged")
-    except node_types.NodeMissingError as missing:
-        session.config.stash[_verdict] = [f"not judged: {missing}"]
-        if node_types.is_required():
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        return
-    words = [f"{literals.type_of(said[number])}: {why}" for number, why in problems.items()]
-    session.config.stash[_verdict] = [f"{len(said)} shapes said to and by Stripe, {len(problems)} wrong", *words]
-    if problems:
+    lines, is_good = verdict(folder / "said", folder / "judged")
+    session.config.stash[_verdict] = lines
+    if not is_good:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def verdict(said_in: Path, scratch: Path) -> tuple[list[str], bool]:
+    """What to tell of a run's records, and whether it may pass. Nothing said is nothing wrong."""
+    said = literals.recorded(said_in)
+    if not said:
+        return [], True
+    try:
+        problems = node_types.installed().problems(said, scratch)
+    except node_types.NodeMissingError as missing:
+        return [f"not judged: {missing}"], not node_types.is_required()
+    words = [f"{literals.type_of(said[number])}: {why}" for number, why in problems.items()]
+    return [f"{len(said)} shapes said to and by Stripe, {len(problems)} wrong", *words], not problems
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:

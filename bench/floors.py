@@ -40,7 +40,7 @@ INVOICE = """{% extends "page" %}{% block main %}<h1>{{ paper.number }}</h1><p>{
 
 WHO = "SELECT customer_id FROM session WHERE token_hash = ? AND ended_at IS NULL"
 PAGE_OF_LIST = """SELECT number, subject, status, issue_on, due_on, total_minor, balance_minor FROM invoice
-    WHERE customer_id = ? AND balance_minor > 0 ORDER BY due_on, id LIMIT 25"""
+    WHERE customer_id = ? AND balance_minor > 0 ORDER BY next_due_on, id LIMIT 25"""
 ONE = "SELECT id, frozen, balance_minor FROM invoice WHERE number = ? AND customer_id = ?"
 CAME = "SELECT a.minor, p.method FROM allocation a JOIN payment p ON p.id = a.payment_id WHERE a.invoice_id = ?"
 EVENTS = "SELECT kind, at FROM activity WHERE invoice_id = ? AND customer_sees ORDER BY sequence DESC LIMIT 100"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CALLS = 8  # of each contender in a round
 GZIP_LEVEL = 6  # what a proxy in front uses by default
-TABS = {"all": "position IS NOT NULL", "overdue": "balance_minor > 0 AND due_on < ?"}
+TABS = {"all": "position IS NOT NULL", "overdue": "balance_minor > 0 AND next_due_on < ?"}
 PAGE_SIZE = 25
 
 
@@ -174,8 +174,8 @@ def _key_of_last_page(tab: str) -> str:
     """The key after which the last whole page of a tab of the big customer begins."""
     today = clock.now().date().isoformat()
     where, descending = TABS[tab], tab == "all"
-    keys = "position" if descending else "due_on, id"
-    order = "position" if descending else "due_on DESC, id DESC"  # from the end
+    keys = "position" if descending else "next_due_on, id"
+    order = "position" if descending else "next_due_on DESC, id DESC"  # from the end
     values = (BIG,) if descending else (BIG, today)
     row = db.execute(
         f"SELECT {keys} FROM invoice WHERE customer_id = ? AND {where} ORDER BY {order} LIMIT 1 OFFSET {PAGE_SIZE}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stripe_sandbox.witness import ContractBrokenError, Witness
-from tests.contracts import node_types, recordings
+from tests.contracts import literals, node_types, recordings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_half_written_line_of_a_killed_sandbox_is_no_word(said: list[Said], tm
     folder = written(tmp_path / "said", said[:4])
     with (folder / "a.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"kind": "obj')
-    assert len(recordings.literals.recorded(folder)) == 4
+    assert len(literals.recorded(folder)) == 4
 
 
 def test_a_strict_sandbox_does_not_say_what_stripe_never_does(said: list[Said], tmp_path: Path) -> None:
@@ -91,5 +91,5 @@ def test_one_example_of_each_shape_is_kept(said: list[Said], tmp_path: Path) -> 
     for amount_minor in (1, 2):
         witness.answered(body | {"amount": amount_minor, "id": f"re_3Ab{amount_minor}"})
     witness.answered(body | {"status": "failed"})
-    kept = [one["body"]["status"] for one in recordings.literals.recorded(tmp_path)]
+    kept = [one["body"]["status"] for one in literals.recorded(tmp_path)]
     assert sorted(kept) == ["failed", "succeeded"]

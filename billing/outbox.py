@@ -31,7 +31,7 @@ KILLED = "Each worker that took it ended before it could say what came of it."
 SECRET = frozenset({"sign_in_code"})  # what these said is forgotten once they left
 ISSUED = "invoice_issued"
 # These carry a PDF, so they wait until it is stored: the event, and the column of what the PDF is of.
-NEEDS_PDF = ((ISSUED, "invoice"), ("credit_note_issued", "credit_note"))
+NEEDS_PDF = ((ISSUED, "invoice"), ("credit_note_issued", "credit_note"), ("receipt", "payment"))
 
 MOST_SHOWN = 200
 
@@ -204,7 +204,8 @@ def _due(at: datetime) -> Any:  # noqa: ANN401 - a Peewee query
 def _is_drawn(need: tuple[str, str]) -> Any:  # noqa: ANN401 - a Peewee expression
     event, paper = need
     drawn = Document.select(Document.id).where(getattr(Document, paper) == getattr(Mail, paper))
-    return (Mail.event == event) & fn.EXISTS(drawn)
+    is_about_none = getattr(Mail, paper).is_null()  # a receipt of before receipts were drawn
+    return (Mail.event == event) & (is_about_none | fn.EXISTS(drawn))
 
 
 def _finish(mail: Mail, **values: Any) -> bool:  # noqa: ANN401 - columns of Mail

@@ -153,7 +153,15 @@ def _receipt(mail: Mail, head: Letterhead) -> Told:
         "reference": payment.reference,
         "facts": facts,
         "link": links.url(link_id) if link_id else "",
-    }, ()
+    }, _receipts_pdf(mail, payment.reference)
+
+
+def _receipts_pdf(mail: Mail, reference: str) -> tuple[Attached, ...]:
+    """The stored receipt; none for a mail of before receipts were drawn."""
+    if mail.payment_id is None:
+        return ()
+    document = Document.get(Document.payment == mail.payment_id)
+    return (Attached(file_name(f"Receipt-{reference}.pdf"), document.media_type, bytes(document.content)),)
 
 
 def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:

@@ -6,75 +6,36 @@ else is told who is paying, and may take over, which closes the other page first
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeVar
 
 from peewee import IntegrityError
 
-from billing import formatting, gateway, money, seller
-from billing.db import database, lock, transaction
-from billing.errors import Conflict, Missing, Refusal
+from billing import audit, clock, credits, early_discounts, formatting, gateway, seller, submissions
+from billing.db import lock, transaction
+from billing.errors import Conflict, Missing
 from billing.payments.closing import CANCELLED, RELEASED, REPLACED, TAKEN_OVER, close
 from billing.payments.opening import open_page
-from billing.payments.reading import plan_of, unfinished
-from billing.payments.references import new_reference
-from billing.tables import Attempt, Invoice, PlannedAllocation
+from billing.payments.planning import Plan, frozen, payable, record, refuse_spent_credit
+from billing.payments.reading import invoice_ids_of, unfinished, unfinished_on
+from billing.tables import Attempt, Customer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Sequence
+    from datetime import date, datetime
 
     from billing.actors import Actor
+    from billing.payments.planning import Ahead, CreditUse, Planned
+    from billing.tables import Invoice
 
-PAGE_LIFETIME = timedelta(minutes=60)
 LEAST_TO_OPEN, LEAST_TO_PAY = timedelta(minutes=31), timedelta(minutes=5)
 MOST_ROUNDS = 4  # clearing older pages out of the way, one a round
 LONGEST_NONCE = 100
 PAID = ("processing", "succeeded")
 
-
-class Planned(NamedTuple):
-    """An invoice and the minor units to pay on it."""
-
-    invoice_id: int
-    minor: int
-
-
-class AlreadyPaid(Conflict):
-    """Nothing is left to pay."""
-
-    def __init__(self, invoice: Invoice) -> None:
-        zone, locale = seller.get().time_zone, seller.get().locale
-        when = f", on {formatting.moment(invoice.paid_at, zone, locale=locale)}" if invoice.paid_at else ""
-        super().__init__(f"Invoice {invoice.number} was paid already{when}. You have not been charged again.")
-        self.invoice = invoice
-
-
-class InvoiceCancelled(Conflict):
-    """The invoice was voided."""
-
-    def __init__(self, invoice: Invoice) -> None:
-        super().__init__(f"Invoice {invoice.number} was cancelled. You do not need to pay it.")
-        self.invoice = invoice
-
-
-class AmountChanged(Conflict):
-    """The page showed another amount than is due now; nobody pays a figure they have not seen."""
-
-    def __init__(self, invoice: Invoice, *, asked_minor: int) -> None:
-        due = formatting.money(invoice.balance_minor, invoice.currency)
-        super().__init__(f"The balance changed to {due} while this page was open. Check it and pay again.")
-        self.invoice = invoice
-        self.asked_minor = asked_minor
-        self.open_minor = invoice.balance_minor
-
-
-class MixedCurrencies(Refusal):
-    """One payment is in one currency."""
-
-    def __init__(self) -> None:
-        super().__init__("Choose invoices of one currency. Pay the others in a second payment.")
+Done = TypeVar("Done")
 
 
 class OnItsWay(Conflict):
@@ -102,25 +63,38 @@ class _InTheWay(Exception):  # noqa: N818 - not an error: an older page must be 
         self.attempt = attempt
 
 
-def start_checkout(*, customer_id: int, planned: Sequence[Planned], nonce: str, payer: Actor, at: datetime) -> Attempt:
-    """Decide to pay these invoices in full, and open the provider's page for it; `url` leads there.
+def start_checkout(
+    *,
+    customer_id: int,
+    planned: Sequence[Planned],
+    nonce: str,
+    payer: Actor,
+    at: datetime,
+    uses: Sequence[CreditUse] = (),
+    ahead: Ahead | None = None,
+) -> Attempt:
+    """Decide to pay as planned, and open the provider's page for it; `url` leads there.
 
     `nonce` was made with the page, so a double click finds the same attempt. The attempt is committed before the
-    provider is called. Raises Missing, AlreadyPaid, InvoiceCancelled, AmountChanged, MixedCurrencies,
-    NotPayableByStripe, TooSmall, OnItsWay, BeingPaid, OutcomeUnknown (the same form may be sent again).
+    provider is called. Raises Missing, AlreadyPaid, InvoiceCancelled, AmountChanged, CreditChanged, TooLittle,
+    AllocationExceedsOpenBalance, MixedCurrencies, NotPayableByStripe, TooSmall, OnItsWay, BeingPaid, OutcomeUnknown
+    (the same form may be sent again).
     """
+    plan = Plan(customer_id=customer_id, planned=tuple(planned), uses=tuple(uses), ahead=ahead)
+    return open_page(decide(plan, nonce=nonce, payer=payer, at=at), at=at)
+
+
+def decide(
+    plan: Plan, *, nonce: str, payer: Actor, at: datetime, kind: str = "checkout", card_id: int | None = None
+) -> Attempt:
+    """Commit to pay as planned, after closing older pages of the payer's own; nothing is asked for yet.
+
+    `kind` and `card_id` say how it is carried out. Raises as start_checkout.
+    """
+    assert plan.minor > 0, "what credit covers needs no provider: pay_by_credit"
+    assert 0 < len(nonce) <= LONGEST_NONCE, "a page makes a short nonce"
     gateway.current()
-    for _ in range(MOST_ROUNDS):
-        try:
-            with transaction():
-                attempt = _decide(customer_id, planned, nonce, payer, at)
-        except _InTheWay as older:
-            close(older.attempt, why=REPLACED, by=payer, at=at)
-        except IntegrityError:  # the same form for other invoices, at the same instant: look again
-            continue
-        else:
-            return open_page(attempt, at=at)
-    raise gateway.OutcomeUnknown("older pages stay in the way")
+    return _with_the_way_clear(lambda: _decide(plan, nonce, payer, at, kind, card_id), payer, at)
 
 
 def take_over(
@@ -131,23 +105,39 @@ def take_over(
     nonce: str,
     payer: Actor,
     at: datetime,
+    uses: Sequence[CreditUse] = (),
 ) -> Attempt:
     """Pay instead of somebody else of the same customer, whose page is closed first. Raises as start_checkout.
 
     Whoever could not begin to pay themselves closes nobody's page.
     """
+    plan = Plan(customer_id=customer_id, planned=tuple(planned), uses=tuple(uses))
+    make_way(attempt_id, plan, nonce=nonce, payer=payer, at=at)
+    return open_page(decide(plan, nonce=nonce, payer=payer, at=at), at=at)
+
+
+def make_way(attempt_id: str, plan: Plan, *, nonce: str, payer: Actor, at: datetime) -> None:
+    """Close the page of somebody else of the same customer, if this plan could then be paid. Raises as decide."""
     gateway.current()
-    invoice_ids = {plan.invoice_id for plan in planned}
-    theirs: Attempt | None = Attempt.get_or_none((Attempt.id == attempt_id) & (Attempt.customer == customer_id))
-    if theirs is None or not invoice_ids & set(plan_of(theirs)):
+    theirs: Attempt | None = Attempt.get_or_none((Attempt.id == attempt_id) & (Attempt.customer == plan.customer_id))
+    if theirs is None or not set(plan.invoice_ids) & set(invoice_ids_of(theirs.id)):
         raise Missing("We cannot find that payment.")
-    if theirs.payer != payer.key:
-        with transaction():
-            twin = _twin(nonce, customer_id, payer)
-            if twin is None or twin.status not in PAID:
-                _refuse_busy(_unfinished_on(_payable(customer_id, planned)), payer, at, besides=theirs)
-        close(theirs, why=TAKEN_OVER, by=payer, at=at)
-    return start_checkout(customer_id=customer_id, planned=planned, nonce=nonce, payer=payer, at=at)
+    if theirs.payer == payer.key:
+        return
+    with transaction():
+        twin = _twin(nonce, plan.customer_id, payer)
+        if twin is None or twin.status not in PAID:
+            found = payable(plan, on=_day(at))
+            _refuse_busy(unfinished_on(plan.invoice_ids), payer, at, besides=theirs)
+            refuse_spent_credit(plan, _currency(plan, found), besides=theirs.id)
+    close(theirs, why=TAKEN_OVER, by=payer, at=at)
+
+
+def pay_by_credit(plan: Plan, *, nonce: str, payer: Actor, at: datetime) -> None:
+    """Apply the credit of a plan that needs no other money, once per `nonce`. Raises as decide, and SentDifferently."""
+    assert plan.uses, "the plan is to use credit"
+    assert plan.minor == 0, "the provider is to take nothing"
+    _with_the_way_clear(lambda: _apply_credit(plan, nonce, payer, at), payer, at)
 
 
 def cancel(attempt: Attempt, *, by: Actor, at: datetime) -> Attempt:
@@ -167,22 +157,57 @@ def release(invoice_id: int, *, by: Actor, at: datetime) -> list[Attempt]:
     return unfinished(invoice_id)
 
 
-def _decide(customer_id: int, planned: Sequence[Planned], nonce: str, payer: Actor, at: datetime) -> Attempt:
+def _with_the_way_clear(act: Callable[[], Done], payer: Actor, at: datetime) -> Done:
+    """Do it in one transaction; the payer's own older pages are closed first, outside of it."""
+    for _ in range(MOST_ROUNDS):
+        try:
+            with transaction():
+                return act()
+        except _InTheWay as older:
+            close(older.attempt, why=REPLACED, by=payer, at=at)
+        except IntegrityError:  # the same form for other invoices, at the same instant: look again
+            continue
+    raise gateway.OutcomeUnknown("older pages stay in the way")
+
+
+def _decide(plan: Plan, nonce: str, payer: Actor, at: datetime, kind: str, card_id: int | None) -> Attempt:
     """The attempt to go on with: the one this form began, the person's open one, or a new one."""
-    assert planned, "a payment pays something"
-    assert 0 < len(nonce) <= LONGEST_NONCE, "a page makes a short nonce"
-    twin = _twin(nonce, customer_id, payer)
+    twin = _twin(nonce, plan.customer_id, payer)
     if twin is not None and twin.status in PAID:
         return twin
-    found = _payable(customer_id, planned)
-    for attempt in _unfinished_on(found):
+    lock(Customer.select(Customer.id).where(Customer.id == plan.customer_id)).get_or_none()
+    found = payable(plan, on=_day(at))
+    for attempt in unfinished_on(plan.invoice_ids):
         _refuse_busy([attempt], payer, at)
-        mine = attempt.payer == payer.key and plan_of(attempt) == dict(planned)
-        if mine and _has_time_left(attempt, at):
+        same = (attempt.payer, attempt.kind, attempt.card_id) == (payer.key, kind, card_id)
+        if same and frozen(attempt).parts() == plan.parts() and _has_time_left(attempt, at):
             return attempt
         raise _InTheWay(attempt)
+    if twin is not None and not found and _has_time_left(twin, at) and twin.status in {"created", "open"}:
+        return twin  # money ahead has no invoice by which its open page is found
+    currency = _currency(plan, found)
+    refuse_spent_credit(plan, currency)
     fresh_nonce = nonce if twin is None else f"{nonce}~{secrets.token_hex(4)}"
-    return _record(customer_id, planned, fresh_nonce, payer, found[0].currency, at)
+    return record(plan, nonce=fresh_nonce, payer=payer, currency=currency, at=at, kind=kind, card_id=card_id)
+
+
+def _apply_credit(plan: Plan, nonce: str, payer: Actor, at: datetime) -> None:
+    told = {"person": payer.key, "request_hash": hashlib.sha256(repr(plan.parts()).encode()).hexdigest()}
+    if submissions.first_outcome(nonce, **told) is not None:
+        return
+    lock(Customer.select(Customer.id).where(Customer.id == plan.customer_id)).get_or_none()
+    found = {invoice.id: invoice for invoice in payable(plan, on=_day(at))}
+    for attempt in unfinished_on(plan.invoice_ids):
+        _refuse_busy([attempt], payer, at)
+        raise _InTheWay(attempt)
+    refuse_spent_credit(plan, next(iter(found.values())).currency)
+    for use in plan.uses:
+        credits.apply_locked(credits.source_of(use.key), use.invoice_id, use.minor, by=payer, at=at)
+    for invoice_id in found:
+        early_discounts.take_if_earned(invoice_id, paid_on=_day(at), by=payer, at=at)
+    facts = {str(use.key): use.minor for use in plan.uses}
+    audit.record("credit.spent", f"customer:{plan.customer_id}", by=payer, at=at, facts={"credit": facts})
+    submissions.keep(nonce, **told, outcome="credit", at=at)
 
 
 def _twin(nonce: str, customer_id: int, payer: Actor) -> Attempt | None:
@@ -198,33 +223,20 @@ def _refuse_busy(attempts: Sequence[Attempt], payer: Actor, at: datetime, *, bes
     for attempt in attempts:
         if besides is not None and attempt.id == besides.id:
             continue
-        if attempt.status == "processing":
+        if attempt.status == "processing" or attempt.kind == "autopay":
             raise OnItsWay(attempt)
         if attempt.expires_at > at and attempt.payer != payer.key:
             raise BeingPaid(attempt)
 
 
-def _payable(customer_id: int, planned: Sequence[Planned]) -> list[Invoice]:
-    """The invoices, locked by id, each owing exactly what the person saw."""
-    asked = dict(planned)
-    assert len(asked) == len(planned), "an invoice stands once in a plan"
-    query = Invoice.select().where(
-        Invoice.id.in_(list(asked)) & (Invoice.customer == customer_id) & (Invoice.status != "draft")
-    )
-    found = list(lock(query.order_by(Invoice.id)))
-    if len(found) != len(asked):
-        raise Missing("We cannot find that invoice.")
-    if len({invoice.currency for invoice in found}) != 1:
-        raise MixedCurrencies
-    for invoice in found:
-        if invoice.status == "void":
-            raise InvoiceCancelled(invoice)
-        if invoice.balance_minor == 0:
-            raise AlreadyPaid(invoice)
-        if asked[invoice.id] != invoice.balance_minor:
-            raise AmountChanged(invoice, asked_minor=asked[invoice.id])
-    money.stripe_amount(sum(asked.values()), found[0].currency)
-    return found
+def _day(at: datetime) -> date:
+    return clock.day_of(at, seller.get().time_zone)
+
+
+def _currency(plan: Plan, found: list[Invoice]) -> str:
+    if plan.ahead is not None:
+        return plan.ahead.currency
+    return found[0].currency
 
 
 def _has_time_left(attempt: Attempt, at: datetime) -> bool:
@@ -232,30 +244,3 @@ def _has_time_left(attempt: Attempt, at: datetime) -> bool:
     least = LEAST_TO_OPEN if attempt.status == "created" else LEAST_TO_PAY
     left: timedelta = attempt.expires_at - at
     return left >= least
-
-
-def _unfinished_on(found: list[Invoice]) -> list[Attempt]:
-    by_id = {attempt.id: attempt for invoice in found for attempt in unfinished(invoice.id)}
-    return sorted(by_id.values(), key=lambda attempt: (attempt.status != "processing", attempt.created_at))
-
-
-def _record(
-    customer_id: int, planned: Sequence[Planned], nonce: str, payer: Actor, currency: str, at: datetime
-) -> Attempt:
-    with database.atomic():
-        attempt: Attempt = Attempt.create(
-            id=new_reference(),
-            customer=customer_id,
-            payer=payer.key,
-            payer_name=payer.name,
-            currency=currency,
-            minor=sum(plan.minor for plan in planned),
-            nonce=nonce,
-            created_at=at,
-            expires_at=at + PAGE_LIFETIME,
-            force_insert=True,
-        )
-    PlannedAllocation.insert_many(
-        [{"attempt": attempt.id, "invoice": plan.invoice_id, "minor": plan.minor} for plan in planned]
-    ).execute()
-    return attempt

@@ -16,7 +16,6 @@ from billing.payments.settling import note_session
 from billing.tables import Attempt, Customer, Invoice, PlannedAllocation, User
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from billing.gateway import CheckoutSession
@@ -27,8 +26,6 @@ KEY_LIFETIME = timedelta(hours=23)  # the provider forgets a key after 24 h; a f
 SLACK = timedelta(minutes=10)  # between our clock and the provider's
 MOST_LINES = 20  # on the provider's page; more invoices are told as one line
 
-CARRY_OUT: dict[str, Callable[[Attempt, datetime], Attempt]] = {}  # how attempts without a page are paid, by kind
-
 
 def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
     """Make the attempt's page, or find the one that was made, and remember its address.
@@ -37,8 +34,6 @@ def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
     """
     if attempt.status != "created":
         return attempt
-    if attempt.kind != "checkout":
-        return CARRY_OUT[attempt.kind](attempt, at)
     try:
         session = _make(attempt) if at - attempt.created_at < KEY_LIFETIME else _find(attempt, at)
     except gateway.KeyInUse:

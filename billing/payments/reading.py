@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from billing import allocations
 from billing.db import execute
 from billing.errors import Missing
-from billing.tables import UNFINISHED, Attempt, Invoice, Payment, PlannedAllocation
+from billing.tables import UNFINISHED, Attempt, Invoice, Payment, PlannedAllocation, PlannedCredit
 from billing.tables.base import Instant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 _instant = Instant().python_value
@@ -87,18 +88,51 @@ class Unallocated:
 
 def unfinished(invoice_id: int) -> list[Attempt]:
     """The attempts to pay an invoice that may still bring money."""
-    return list(
-        Attempt.select()
-        .join(PlannedAllocation)
-        .where((PlannedAllocation.invoice == invoice_id) & Attempt.status.in_(UNFINISHED))
-        .order_by(Attempt.created_at)
-    )
+    return unfinished_on([invoice_id])
+
+
+def unfinished_on(invoice_ids: Sequence[int]) -> list[Attempt]:
+    """The attempts to pay any of these invoices that may still bring money: what is on its way first, then by age."""
+    found = Attempt.select().where(Attempt.id.in_(_planning(invoice_ids)) & Attempt.status.in_(UNFINISHED))
+    return sorted(found, key=lambda attempt: (attempt.status != "processing", attempt.created_at))
 
 
 def in_flight(invoice_id: int) -> Attempt | None:
     """The attempt to show beside an invoice: money on its way before an open page."""
-    found = sorted(unfinished(invoice_id), key=lambda attempt: attempt.status != "processing")
+    found = unfinished(invoice_id)
     return found[0] if found else None
+
+
+def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Attempt]:
+    """Who is paying which of these invoices now, in one statement; a page whose time is over counts no more."""
+    if not invoice_ids:
+        return {}
+    marks = ", ".join("?" for _ in invoice_ids)
+    rows = execute(
+        f"""SELECT p.invoice_id, a.id FROM attempt a JOIN (
+            SELECT invoice_id, attempt_id FROM planned_allocation WHERE invoice_id IN ({marks})
+            UNION SELECT invoice_id, attempt_id FROM planned_credit WHERE invoice_id IN ({marks})
+        ) p ON p.attempt_id = a.id WHERE a.status IN ('created', 'open', 'processing')""",  # noqa: S608 - marks alone
+        (*invoice_ids, *invoice_ids),
+    ).fetchall()
+    if not rows:
+        return {}
+    attempts = {attempt.id: attempt for attempt in Attempt.select().where(Attempt.id.in_({row[1] for row in rows}))}
+    shown: dict[int, Attempt] = {}
+    for invoice_id, attempt_id in rows:
+        attempt = attempts[attempt_id]
+        is_over = attempt.status != "processing" and attempt.expires_at <= at
+        if not is_over and (invoice_id not in shown or attempt.status == "processing"):
+            shown[invoice_id] = attempt
+    return shown
+
+
+def _planning(invoice_ids: Sequence[int]) -> Any:  # noqa: ANN401 - a Peewee query
+    """The ids of the attempts that mean to pay on any of these invoices, with money or with credit."""
+    ids = list(invoice_ids)
+    paid = PlannedAllocation.select(PlannedAllocation.attempt).where(PlannedAllocation.invoice.in_(ids))
+    credited = PlannedCredit.select(PlannedCredit.attempt).where(PlannedCredit.invoice.in_(ids))
+    return paid | credited
 
 
 def for_invoice(invoice_id: int) -> list[AppliedPayment]:
@@ -139,26 +173,21 @@ def attempt_for(attempt_id: str, *, customer_id: int | None = None, payer: str |
     return found
 
 
-def plan_of(attempt: Attempt) -> dict[int, int]:
-    """What an attempt is meant to pay: minor units by invoice id."""
-    rows = PlannedAllocation.select().where(PlannedAllocation.attempt == attempt.id)
-    return {row.invoice_id: row.minor for row in rows}
+def planned_on(attempt_id: str) -> Any:  # noqa: ANN401 - a Peewee query
+    """The ids of the invoices an attempt means to pay, with money or with credit, as a query."""
+    paid = PlannedAllocation.select(PlannedAllocation.invoice).where(PlannedAllocation.attempt == attempt_id)
+    credited = PlannedCredit.select(PlannedCredit.invoice).where(PlannedCredit.attempt == attempt_id)
+    return paid | credited
 
 
 def invoice_ids_of(attempt_id: str) -> list[int]:
     """The invoices an attempt is meant to pay, none where there is no such attempt: for asking who may see it."""
-    rows = PlannedAllocation.select(PlannedAllocation.invoice).where(PlannedAllocation.attempt == attempt_id)
-    return [row.invoice_id for row in rows]
+    return sorted(row[0] for row in planned_on(attempt_id).tuples())
 
 
 def invoice_numbers(attempt: Attempt) -> tuple[str, ...]:
     """The invoices an attempt is meant to pay, in their order."""
-    rows = (
-        Invoice.select(Invoice.number)
-        .join(PlannedAllocation)
-        .where(PlannedAllocation.attempt == attempt.id)
-        .order_by(Invoice.position)
-    )
+    rows = Invoice.select(Invoice.number).where(Invoice.id.in_(planned_on(attempt.id))).order_by(Invoice.position)
     return tuple(str(row.number) for row in rows)
 
 

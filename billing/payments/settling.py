@@ -1,7 +1,7 @@
 """Settle: every trigger ends here, in any order and any number of times, and the money is booked once.
 
 What is true is fetched from the provider first, outside any transaction; then one transaction writes all that
-follows from it. Rows are locked in the order attempt, invoices by id, audit.
+follows from it. Rows are locked in the order attempt, invoices by id, credits, audit.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 
 from peewee import IntegrityError
 
-from billing import allocations, audit, clock, gateway, invoices, ledger, outbox, seller
+from billing import allocations, audit, clock, credits, early_discounts, gateway, invoices, ledger, seller
 from billing.actors import SYSTEM, Actor
 from billing.db import database, lock, transaction
+from billing.payments.planning import frozen
+from billing.payments.reading import planned_on
+from billing.payments.receipts import tell_payer
 from billing.payments.references import new_reference
-from billing.tables import Attempt, Customer, Invoice, Link, Payment, PlannedAllocation, User
+from billing.tables import Attempt, Customer, Invoice, Payment
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.gateway import CheckoutSession, Fee, Intent
+    from billing.payments.planning import Plan
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +37,16 @@ WRONG_CURRENCY = "wrong_currency"
 WRONG_CUSTOMER = "wrong_customer"
 UNKNOWN_ATTEMPT = "unknown_attempt"
 SECOND_PAYMENT = "second_payment"
+PAID_AHEAD = "paid_ahead"  # before anything was owed, as the customer wanted
 
 
 def sync_session(session_id: str, *, at: datetime) -> None:
     """Ask what became of a page, and settle what was paid in it. Raises OutcomeUnknown, Declined."""
-    session = gateway.current().session(session_id)
+    take_session(gateway.current().session(session_id), at=at)
+
+
+def take_session(session: CheckoutSession, *, at: datetime) -> None:
+    """Settle what was paid in a page that was just asked about. Raises OutcomeUnknown, Declined."""
     note_session(session, at=at)
     if session.intent_id:
         settle(session.intent_id, at=at)
@@ -195,13 +204,20 @@ def _place(payment: Payment, attempt: Attempt | None, trouble: str, *, at: datet
     )
     invoice_ids = _lock_planned(attempt) if attempt else []  # before the customer's balance, as issue and void do
     ledger.post(f"payment:{payment.id}", "payment_received", [came], on=on, at=at)
-    applied = _apply(payment, attempt, by=by, at=at) if attempt and not trouble else {}
+    plan = frozen(attempt) if attempt and not trouble else None
+    applied: dict[int, int] = {}
+    if plan is not None:
+        _use_credit(plan, by=by, at=at)
+        applied = _apply(payment, plan, by=by, at=at)
+        for invoice_id in invoice_ids:
+            early_discounts.take_if_earned(invoice_id, paid_on=on, by=by, at=at)
     left = payment.minor - sum(applied.values())
-    reason = trouble or NO_LONGER_PAYABLE
+    meant_minor = plan.ahead.minor if plan and plan.ahead else 0
+    reason = trouble or (NO_LONGER_PAYABLE if left > meant_minor else PAID_AHEAD)
     if left:
         _keep(payment, left, reason, invoice_ids, by=by, at=at)
     if attempt is not None:
-        _queue_receipt(payment, attempt, at=at)
+        tell_payer(payment, attempt, at=at)
     facts = {
         "reference": payment.reference,
         "intent": payment.intent_id,
@@ -215,21 +231,28 @@ def _place(payment: Payment, attempt: Attempt | None, trouble: str, *, at: datet
 
 def _lock_planned(attempt: Attempt) -> list[int]:
     """Lock the invoices an attempt is meant to pay, by id, and give their ids."""
-    planned = PlannedAllocation.select(PlannedAllocation.invoice).where(PlannedAllocation.attempt == attempt.id)
-    locked = lock(Invoice.select(Invoice.id).where(Invoice.id.in_(planned)).order_by(Invoice.id))
+    locked = lock(Invoice.select(Invoice.id).where(Invoice.id.in_(planned_on(attempt.id))).order_by(Invoice.id))
     return [invoice.id for invoice in locked]
 
 
-def _apply(payment: Payment, attempt: Attempt, *, by: Actor, at: datetime) -> dict[int, int]:
+def _use_credit(plan: Plan, *, by: Actor, at: datetime) -> None:
+    """Apply the credit of the plan, as far as it is still there and still needed; what is not stays open."""
+    for use in plan.uses:
+        source = allocations.lock_source(credits.source_of(use.key))
+        invoice: Invoice = Invoice.get_by_id(use.invoice_id)
+        minor = min(use.minor, source.free_minor, invoice.balance_minor) if invoice.status == "issued" else 0
+        if minor > 0 and source.customer_id == invoice.customer_id:
+            credits.apply_locked(source, invoice.id, minor, by=by, at=at)
+
+
+def _apply(payment: Payment, plan: Plan, *, by: Actor, at: datetime) -> dict[int, int]:
     """Apply as planned, as far as each invoice still needs it; gives the minor units by invoice id."""
     applied: dict[int, int] = {}
     left = payment.minor
     on = clock.day_of(payment.received_at, seller.get().time_zone)
-    for plan in (
-        PlannedAllocation.select().where(PlannedAllocation.attempt == attempt.id).order_by(PlannedAllocation.invoice)
-    ):
-        invoice: Invoice = Invoice.get_by_id(plan.invoice_id)
-        minor = min(plan.minor, left, invoice.balance_minor) if invoice.status == "issued" else 0
+    for planned in plan.planned:
+        invoice: Invoice = Invoice.get_by_id(planned.invoice_id)
+        minor = min(planned.minor, left, invoice.balance_minor) if invoice.status == "issued" else 0
         if minor <= 0:
             continue
         ref = f"payment:{payment.id}:invoice:{invoice.id}"
@@ -253,31 +276,15 @@ def _apply(payment: Payment, attempt: Attempt, *, by: Actor, at: datetime) -> di
 
 
 def _keep(payment: Payment, minor: int, reason: str, invoice_ids: list[int], *, by: Actor, at: datetime) -> None:
-    """Money without a place: it stays the customer's, or in suspense, and staff is told."""
+    """Money without a place: it stays the customer's, or in suspense. Staff is told, unless it was meant so."""
+    if reason == PAID_AHEAD:
+        Payment.update(kept_reason=reason).where(Payment.id == payment.id).execute()
+        return
     allocations.keep(payment, reason=reason)
     facts = {"payment": payment.reference, "minor": minor, "currency": payment.currency, "reason": reason}
     for invoice_id in invoice_ids:
         invoices.add_activity(invoice_id, "money_unallocated", by=by, at=at, facts=facts, customer_sees=False)
     log.warning("payment %s: %s of %s not applied: %s", payment.reference, minor, payment.currency, reason)
-
-
-def _queue_receipt(payment: Payment, attempt: Attempt, *, at: datetime) -> None:
-    """One receipt, to the person who paid: their own address, or the address the link was mailed to."""
-    kind, _, payer_id = attempt.payer.partition(":")
-    if kind == "user":
-        user: User = User.get_by_id(int(payer_id))
-        to, to_name, link_id = user.email, user.name, None
-    else:
-        to, to_name, link_id = Link.get_by_id(payer_id).recipient, attempt.payer_name, payer_id
-    outbox.queue(
-        "receipt",
-        to=to,
-        to_name=to_name,
-        key=f"receipt:{payment.id}:{to}",
-        context={"payment_id": payment.id, "link_id": link_id},
-        at=at,
-        customer_id=payment.customer_id,
-    )
 
 
 def _book_fee(payment: Payment, fee: Fee | None, *, at: datetime) -> None:
@@ -306,4 +313,4 @@ def _payer(attempt: Attempt) -> Actor:
     kind, _, payer_id = attempt.payer.partition(":")
     if kind == "user":
         return Actor("customer", attempt.payer, attempt.payer_name, int(payer_id))
-    return Actor("guest", attempt.payer, attempt.payer_name)
+    return Actor("guest" if kind == "link" else "system", attempt.payer, attempt.payer_name)

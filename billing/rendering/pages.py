@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pdf"
 
 # A snapshot names the template it was issued with; a new look gets a new name, and old documents keep theirs.
-INVOICE_TEMPLATES = {"invoice-1": "invoice.html"}
+DOCUMENT_TEMPLATES = {"invoice-1": "invoice.html", "receipt-1": "receipt.html"}
 
 # What a tax category of EN 16931 (UNTDID 5305) is called beside its base, where its rate says nothing.
 CATEGORY_WORDS = {
@@ -32,8 +32,8 @@ CATEGORY_WORDS = {
 
 
 def invoice_html(snapshot: dict[str, Any]) -> str:
-    """The page of an issued invoice, ready for the renderer. The snapshot's days are ISO 8601 texts."""
-    template = environment.get_template(INVOICE_TEMPLATES[snapshot["template"]])
+    """The page of an issued document, ready for the renderer. The snapshot's days are ISO 8601 texts."""
+    template = environment.get_template(DOCUMENT_TEMPLATES[snapshot["template"]])
     return template.render(snapshot, language=snapshot["locale"].replace("_", "-"))
 
 

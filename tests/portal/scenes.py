@@ -79,7 +79,7 @@ def attempted(invoice: Invoice, *, by: Actor, status: str = "open", **columns: A
         session_id=f"cs_{reference}",
         intent_id=f"pi_{reference}" if status == "processing" else None,
         created_at=AT,
-        expires_at=AT + payments.checkout.PAGE_LIFETIME,
+        expires_at=AT + payments.planning.PAGE_LIFETIME,
         force_insert=True,
         **columns,
     )

@@ -1,0 +1,54 @@
+"""Refunds: money given back, of a payment's credit, of what was applied to an invoice, or of a credit note.
+
+A refund is committed before the card provider is called, and its reference is the key of that call. What the
+provider says later (sent, arrived, failed) moves it forward only; one that failed gives its value back as credit.
+"""
+
+from billing.refunds.reading import (
+    METHODS,
+    RefundRow,
+    for_customer,
+    for_invoice,
+    for_payment,
+    get,
+    page,
+    refundable,
+    to_review,
+)
+from billing.refunds.refusals import (
+    ChargebackOpen,
+    NoSuchRefund,
+    NotGivenBackThatWay,
+    NothingLeftToRefund,
+    RefundDecided,
+    RefundExceedsPayment,
+    SentInFuture,
+)
+from billing.refunds.requesting import decide, request, reviewed
+from billing.refunds.sending import Swept, send, send_due, sync
+
+__all__ = [
+    "METHODS",
+    "ChargebackOpen",
+    "NoSuchRefund",
+    "NotGivenBackThatWay",
+    "NothingLeftToRefund",
+    "RefundDecided",
+    "RefundExceedsPayment",
+    "RefundRow",
+    "SentInFuture",
+    "Swept",
+    "decide",
+    "for_customer",
+    "for_invoice",
+    "for_payment",
+    "get",
+    "page",
+    "refundable",
+    "request",
+    "reviewed",
+    "send",
+    "send_due",
+    "sync",
+    "to_review",
+]

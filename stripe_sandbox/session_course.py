@@ -29,8 +29,9 @@ def pay(store: Store, session: Json, method: Json, *, email: str | None, is_savi
         is_ticked = is_saving and store.hidden(session["id"])["is_saving"]
         if is_ticked:
             intent["setup_future_usage"] = intent["setup_future_usage"] or "on_session"
-        store.hide(intent["id"], redisplay="always" if is_ticked else "limited")
-        payment_intents.pay(store, intent, method, redisplay=store.hidden(intent["id"])["redisplay"])
+        redisplay = "always" if is_ticked else "limited"
+        store.hide(intent["id"], redisplay=redisplay)
+        payment_intents.pay(store, intent, method, redisplay=redisplay)
     _complete(store, session, intent)
     return intent
 
@@ -50,7 +51,7 @@ def resume(store: Store, session: Json, intent: Json) -> None:
     if intent["object"] == "setup_intent":
         setup_intents.set_up(store, intent, method, is_authenticated=True)
     else:
-        redisplay = store.hidden(intent["id"])["redisplay"]
+        redisplay = store.hidden(intent["id"]).get("redisplay", "limited")
         payment_intents.pay(store, intent, method, is_authenticated=True, redisplay=redisplay)
     _complete(store, session, intent)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import gateway, payments
+from billing import cards, gateway, payments
 from billing.db import transaction
 from billing.tables import StripeEvent
 
@@ -41,6 +41,13 @@ INTENT_EVENTS = (
     "payment_intent.processing",
     "payment_intent.payment_failed",
     "payment_intent.canceled",
+)
+SETUP_EVENTS = ("setup_intent.succeeded", "setup_intent.canceled")
+CARD_EVENTS = (
+    "payment_method.attached",
+    "payment_method.detached",
+    "payment_method.updated",
+    "payment_method.automatically_updated",
 )
 
 
@@ -78,7 +85,8 @@ def reconcile(at: datetime) -> tuple[Caught, payments.Swept]:
 def sweep(at: datetime) -> Caught:
     """Fetch the last hour's events that never reached us, and try the failed ones again. Raises OutcomeUnknown."""
     missed = failed = 0
-    for event in gateway.current().events((*SESSION_EVENTS, *INTENT_EVENTS), since=at - LOOK_BACK):
+    types = (*SESSION_EVENTS, *INTENT_EVENTS, *SETUP_EVENTS, *CARD_EVENTS)
+    for event in gateway.current().events(types, since=at - LOOK_BACK):
         if StripeEvent.select(StripeEvent.id).where(StripeEvent.id == event.id).exists():
             continue
         missed += 1
@@ -137,9 +145,13 @@ def _act(row: StripeEvent, *, at: datetime) -> bool:
 
 def _verb(row: StripeEvent) -> Callable[[str, datetime], object] | None:
     if row.type in SESSION_EVENTS and row.object_id.startswith("cs_"):
-        return lambda object_id, at: payments.sync_session(object_id, at=at)
+        return lambda object_id, at: cards.sync_session(object_id, at=at)
     if row.type in INTENT_EVENTS and row.object_id.startswith("pi_"):
         return lambda object_id, at: payments.settle(object_id, at=at)
+    if row.type in SETUP_EVENTS and row.object_id.startswith("seti_"):
+        return lambda object_id, at: cards.settle_setup(object_id, at=at)
+    if row.type in CARD_EVENTS and row.object_id.startswith("pm_"):
+        return lambda object_id, at: cards.keep(object_id, at=at)
     return None
 
 

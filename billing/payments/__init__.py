@@ -103,8 +103,8 @@ __all__ = [
     "sweep",
     "sync",
     "sync_session",
-    "take_session",
     "take_over",
+    "take_session",
     "unallocated",
     "unfinished",
 ]

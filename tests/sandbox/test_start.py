@@ -11,6 +11,7 @@ import pytest
 from stripe_sandbox import settings
 from tests.sandbox.conftest import session_terms
 from tests.servers_sandbox import (
+    DISPUTED,
     ROOT,
     SECRET_KEY,
     WEBHOOK_SECRETS,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     ("given", "words"),
     [
         ({"REMIT_ENV": "production"}, "does not run in production"),
+        ({"REMIT_ENV": "demo", "APP_ENV": "production"}, "does not run in production"),
         ({"STRIPE_SECRET_KEY": "sk_live_x"}, "test keys only"),
         ({"SANDBOX_PORT": "http"}, "SANDBOX_PORT"),
         ({"SANDBOX_WEBHOOK_URL": "https://example.com/hook"}, "http://"),
@@ -79,15 +81,16 @@ def test_a_restart_keeps_everything_even_a_paused_webhook(tmp_path: Path) -> Non
     with stripe_client(bank.base_url) as client:
         session = client.v1.checkout.sessions.create(terms, {"idempotency_key": "kept"})
     assert session.url
-    bank.pay(session.url)
+    bank.pay(session.url, DISPUTED)
     before = bank.read("state")
     process.kill()
     process.wait()
     process = start_sandbox(port, path, webhook_url="http://127.0.0.1:9/closed")
     after = bank.read("state")
     assert {k: v for k, v in after.items() if k != "now"} == {k: v for k, v in before.items() if k != "now"}
-    assert after["deliveries"]["waiting"] == 4
+    assert after["deliveries"]["waiting"] == 6
     with stripe_client(bank.base_url) as client:
         assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
+        assert [dispute.status for dispute in client.v1.disputes.list().data] == ["needs_response"]
         assert client.v1.checkout.sessions.create(terms, {"idempotency_key": "kept"}).id == session.id
     stop_sandbox(process)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billing import formatting
+from billing import credit_notes, formatting
 from billing.invoices.terms import early_discount, early_until
 from billing.tables import CreditNote, Invoice
 
@@ -54,8 +54,6 @@ def take_if_earned(invoice_id: int, *, paid_on: date, by: Actor, at: datetime) -
     until = early_until(invoice.issue_on, invoice.early_days)
     if paid_on > until or not earned_minor or invoice.balance_minor != earned_minor or _was_taken(invoice):
         return None
-    from billing import credit_notes
-
     rate = formatting.rate(invoice.early_ppm)
     return credit_notes.issue_amount(
         invoice_id,

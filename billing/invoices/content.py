@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing import instalments, tax
 from billing.errors import Invalid, Refusal
-from billing.invoices.terms import MOST_EARLY_PPM
+from billing.seller import MOST_EARLY_PPM
 
 if TYPE_CHECKING:
     from datetime import date

@@ -10,8 +10,6 @@ from billing import tax
 if TYPE_CHECKING:
     from datetime import date
 
-MOST_EARLY_PPM = 500_000
-
 
 def early_until(issue_on: date, early_days: int) -> date:
     """The last day on which the early-payment discount is earned: 2/10 net 30 counts ten days from issue."""

@@ -1,0 +1,452 @@
+"""Late fees and interest: by rule, once, never on a fee, and waived with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing import allocations, check, fee_rules, fees, instalments, invoices, ledger, payments, seller
+from billing.db import transaction
+from billing.errors import Invalid
+from billing.fee_rules import Fee, Rule, Situation, Skipped
+from billing.tables import AuditRow, Contact, Customer, FeeCharge, Invoice, Mail, Payment, Transfer
+from tests.portal.scenes import attempted
+from tests.world import AT, TODAY, content
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+DUE = date(2026, 11, 2)
+FLAT = Rule(shape="flat", minor=40_00)
+PERCENT = Rule(shape="percent", ppm=50_000)
+YEARLY = Rule(shape="interest", yearly_ppm=80_000)
+TOTAL = 116_400
+
+
+def situation(**more: Any) -> Situation:
+    """1,164.00 that was due on 2 November 2026, and of which nothing came."""
+    return Situation(
+        **{
+            "currency": "GBP",
+            "seller_currency": "GBP",
+            "locale": "en_GB",
+            "total_minor": TOTAL,
+            "parts": [(DUE, TOTAL)],
+            "balances": [(date(2026, 10, 3), TOTAL)],
+        }
+        | more
+    )
+
+
+def fee(rule: Rule, on: date, **more: Any) -> Fee:
+    decision = fee_rules.decide(rule, situation(**more), on)
+    assert isinstance(decision, Fee), decision
+    return decision
+
+
+def why_not(rule: Rule, on: date, **more: Any) -> str:
+    decision = fee_rules.decide(rule, situation(**more), on)
+    assert isinstance(decision, Skipped), decision
+    return decision.why
+
+
+# The rule alone
+
+
+@pytest.mark.parametrize(
+    ("rule", "on", "minor"),
+    [
+        (FLAT, date(2026, 11, 3), 40_00),
+        (PERCENT, date(2026, 11, 3), 58_20),
+        (replace(FLAT, grace_days=7), date(2026, 11, 10), 40_00),
+        (replace(PERCENT, cap_minor=25_00), date(2026, 11, 3), 25_00),
+        (replace(PERCENT, cap_ppm=10_000), date(2026, 11, 3), 11_64),
+        (replace(PERCENT, cap_minor=25_00, cap_ppm=10_000), date(2026, 11, 3), 11_64),
+        # 116,400 x 8% x 30 / 365 = 765.37
+        (YEARLY, date(2026, 12, 3), 7_65),
+        # Two periods that were missed are one document, rounded once: 1,530.74, not 2 x 765
+        (YEARLY, date(2027, 1, 2), 15_31),
+        (replace(YEARLY, grace_days=10), date(2026, 12, 13), 7_65),
+        (replace(YEARLY, cap_minor=5_00), date(2026, 12, 3), 5_00),
+    ],
+)
+def test_what_a_rule_charges(rule: Rule, on: date, minor: int) -> None:
+    assert fee(rule, on).minor == minor
+
+
+@pytest.mark.parametrize(
+    ("rule", "on", "more", "why"),
+    [
+        (Rule(), date(2027, 1, 1), {}, "no late fee is set"),
+        (FLAT, date(2026, 11, 2), {}, "nothing is overdue"),
+        (replace(FLAT, grace_days=7), date(2026, 11, 9), {}, "the 7 days of grace are not over"),
+        (YEARLY, date(2026, 12, 2), {}, "the next 30 days are not over"),
+        (replace(YEARLY, grace_days=10), date(2026, 12, 12), {}, "the next 30 days are not over"),
+        (FLAT, date(2026, 11, 9), {"is_fee": True}, "it is a fee itself"),
+        (YEARLY, date(2027, 11, 9), {"is_fee": True}, "it is a fee itself"),
+        (FLAT, date(2026, 11, 9), {"is_disputed": True}, "it is disputed"),
+        (FLAT, date(2026, 11, 9), {"is_being_paid": True}, "it is being paid"),
+        (FLAT, date(2026, 11, 9), {"is_excluded": True}, "no late fees are charged to this customer"),
+        (FLAT, date(2026, 11, 9), {"charged_kinds": frozenset({"late_fee"})}, "its late fee is charged already"),
+        (PERCENT, date(2026, 11, 9), {"balances": [(DUE, 0)]}, "nothing is owed"),
+        (replace(FLAT, since=date(2026, 11, 3)), date(2026, 11, 9), {}, "it was due before the rule began"),
+        (FLAT, date(2026, 11, 9), {"currency": "EUR"}, "the rule is in GBP, the invoice in EUR"),
+        (
+            replace(PERCENT, cap_minor=1),
+            date(2026, 11, 9),
+            {"currency": "EUR"},
+            "the rule is in GBP, the invoice in EUR",
+        ),
+        (
+            replace(YEARLY, cap_minor=7_65),
+            date(2027, 1, 2),
+            {"charged_until": date(2026, 12, 3), "charged_minor": 7_65},
+            "its fees have reached the most that is charged",
+        ),
+        (replace(PERCENT, ppm=1), date(2026, 11, 9), {"balances": [(DUE, 100)]}, "it comes to nothing"),
+    ],
+)
+def test_when_nothing_is_charged_and_why(rule: Rule, on: date, more: dict[str, Any], why: str) -> None:
+    assert why_not(rule, on, **more) == why
+
+
+def test_a_share_is_charged_in_any_currency() -> None:
+    assert fee(PERCENT, date(2026, 11, 3), currency="EUR").words.startswith("€1,164.00 was due on 2 November 2026")
+
+
+def test_the_words_tell_how_a_fee_was_worked_out() -> None:
+    assert fee(FLAT, date(2026, 11, 3)).words == (
+        "£1,164.00 was due on 2 November 2026 and is unpaid. The late fee is £40.00."
+    )
+    assert fee(replace(PERCENT, cap_minor=25_00), date(2026, 11, 3)).words == (
+        "£1,164.00 was due on 2 November 2026 and is unpaid. The late fee is 5% of it, £58.20."
+        " Limited to £25.00, the most that is charged."
+    )
+    part_paid = [(date(2026, 10, 3), TOTAL), (date(2026, 11, 23), 66_400)]
+    assert fee(YEARLY, date(2026, 12, 3), balances=part_paid).words == (
+        "Interest at 8% a year (365 days) on what was overdue: £1,164.00 for 20 days (3 Nov 2026 to 22 Nov 2026);"
+        " £664.00 for 10 days (23 Nov 2026 to 2 Dec 2026). It comes to £6.56."
+    )
+
+
+def test_interest_counts_29_february_as_a_day_of_a_year_of_365() -> None:
+    leap = {"parts": [(date(2028, 1, 31), TOTAL)], "balances": [(date(2028, 1, 1), TOTAL)]}
+    found = fee(YEARLY, date(2028, 3, 2), **leap)
+    assert (found.from_on, found.until_on, found.minor) == (date(2028, 2, 1), date(2028, 3, 2), 7_65)
+
+
+def test_interest_is_on_the_parts_that_were_due_each_on_its_own_day() -> None:
+    parts = [(DUE, 16_400), (date(2026, 11, 12), 100_000)]
+    # 10 days of 164.00 and 20 days of 1,164.00: 2,492,000 day-minors
+    assert fee(YEARLY, date(2026, 12, 3), parts=parts).minor == round(2_492_000 * 0.08 / 365)
+
+
+def test_what_came_after_a_chargeback_counts_only_for_the_days_it_was_open() -> None:
+    balances = [(date(2026, 10, 3), TOTAL), (date(2026, 11, 1), 0), (date(2026, 11, 23), TOTAL)]
+    found = fee(YEARLY, date(2026, 12, 3), balances=balances)
+    assert "10 days (23 Nov 2026 to 2 Dec 2026)" in found.words
+    assert found.minor == 2_55
+
+
+AMOUNTS = st.integers(0, 10**9)
+STEPS = st.lists(st.tuples(st.dates(date(2026, 10, 3), date(2027, 12, 1)), AMOUNTS), min_size=1, max_size=8)
+
+
+@given(STEPS, st.integers(1, 12), st.integers(0, 60))
+def test_interest_in_pieces_is_that_of_the_whole_time_but_for_rounding_and_never_compounds(
+    steps: list[tuple[date, int]], periods: int, grace: int
+) -> None:
+    balances = sorted(dict(steps).items())
+    rule, total = replace(YEARLY, grace_days=grace), max(minor for _, minor in balances)
+    first = DUE + timedelta(days=grace + 1)
+    around: dict[str, Any] = {"balances": balances, "parts": [(DUE, total)], "total_minor": total}
+    charged, until = 0, None
+    for period in range(1, periods + 1):
+        on = first + timedelta(days=30 * period)
+        decision = fee_rules.decide(rule, situation(**around, charged_until=until, charged_minor=charged), on)
+        if isinstance(decision, Fee):
+            assert decision.from_on == (until or first)
+            charged, until = charged + decision.minor, decision.until_on
+    days = [first + timedelta(days=at) for at in range(30 * periods if until is None else (until - first).days)]
+    exact = sum(situation(**around).overdue(day, grace) for day in days) * 0.08 / 365
+    if until is not None:
+        assert abs(charged - exact) <= periods / 2 + 1e-3
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 10**9))
+def test_no_fee_goes_beyond_its_caps(total: int, ppm: int, cap_ppm: int, cap_minor: int) -> None:
+    rule = Rule(shape="percent", ppm=ppm, cap_ppm=cap_ppm, cap_minor=cap_minor)
+    around: dict[str, Any] = {"total_minor": total, "parts": [(DUE, total)], "balances": [(DUE, total)]}
+    decision = fee_rules.decide(rule, situation(**around), date(2026, 11, 3))
+    if isinstance(decision, Fee):
+        assert 0 < decision.minor <= min(cap_minor, -(-total * cap_ppm // 1_000_000))
+
+
+def test_a_rule_is_kept_and_read_back_as_it_was() -> None:
+    rule = replace(YEARLY, grace_days=5, cap_ppm=100_000, since=date(2026, 11, 1))
+    assert Rule.stored(rule.as_stored()) == rule
+    assert Rule.stored(Rule().as_stored()) == Rule()
+
+
+# Charging
+
+
+def charging(world: World, rule: Rule) -> None:
+    """The seller charges by this rule from now on."""
+    seller.save_policy(seller.SellerPolicy(late_fee=rule), version=seller.get().version, by=world.sam, at=AT)
+
+
+def run(on: date = TODAY, **more: Any) -> list[fees.Judged]:
+    """The daily run of a day, at ten in the morning."""
+    return fees.charge_due(on, datetime(on.year, on.month, on.day, 10, tzinfo=UTC), **more)
+
+
+def came(invoice: Invoice, minor: int, on: date) -> Payment:
+    """Money for an invoice that counts for a day."""
+    at = datetime(on.year, on.month, on.day, 9, tzinfo=UTC)
+    with transaction():
+        payment: Payment = Payment.create(
+            reference=payments.new_reference(), customer=invoice.customer_id, currency=invoice.currency, minor=minor,
+            method="Card", received_at=at,
+        )  # fmt: skip
+        leg = ledger.Leg(
+            debit=ledger.CARD_CLEARING, credit=ledger.CUSTOMER_CREDIT, minor=minor, currency=invoice.currency,
+            customer_id=invoice.customer_id, payment_id=payment.id,
+        )  # fmt: skip
+        ledger.post(f"payment:{payment.id}", "payment_received", [leg], on=on, at=at)
+        allocations.apply(payment, invoice.id, minor, ref=f"payment:{payment.id}", on=on, at=at)
+    return payment
+
+
+def the_fee(invoice: Invoice) -> FeeCharge:
+    (charge,) = fees.of(invoice.id)
+    return charge
+
+
+def test_nothing_is_charged_where_no_rule_is_set(world: World) -> None:
+    world.overdue()
+    assert run() == []
+
+
+def test_a_fee_is_an_invoice_of_its_own_about_the_overdue_one(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    (judged,) = run()
+    document = judged.charged
+    assert document is not None
+    assert (document.kind, document.about_id, document.total_minor, document.currency) == (
+        "late_fee", invoice.id, 40_00, "GBP",
+    )  # fmt: skip
+    assert document.number == "INV-2026-0002"
+    assert document.frozen["about"] == {"number": invoice.number, "due_on": invoice.due_on.isoformat()}
+    (line,) = invoices.lines(document.id)
+    assert (line.tax_category, line.tax_reason) == ("O", "Outside the scope of VAT")
+    assert line.detail == the_fee(invoice).words
+    assert {mail.recipient for mail in Mail.select().where(Mail.invoice == document.id)} == {
+        "alice@acme.example", "bob@acme.example",
+    }  # fmt: skip
+    kinds = [activity.kind for activity in invoices.activities(invoice.id, customer_sees_only=True)]
+    assert kinds[0] == "fee_charged"
+    assert AuditRow.select().where(AuditRow.action == "fee.charged").count() == 1
+    assert not check.broken()
+
+
+def test_a_fee_is_income_from_fees_and_the_overdue_invoice_owes_what_it_owed(world: World) -> None:
+    charging(world, PERCENT)
+    invoice = world.overdue()
+    run()
+    assert [transfer.credit_id for transfer in Transfer.select().where(Transfer.minor == 58_20)] == ["fee_income"]
+    assert invoices.get(invoice.id).balance_minor == TOTAL
+    assert not check.broken()
+
+
+@pytest.mark.parametrize("rule", [FLAT, PERCENT, replace(YEARLY, grace_days=0)])
+def test_a_second_run_charges_nothing_again(world: World, rule: Rule) -> None:
+    charging(world, rule)
+    invoice = world.overdue()
+    late = TODAY + timedelta(days=45)
+    assert [one.charged is not None for one in run(late)] == [True]
+    assert [one.charged for one in run(late)] == [None]
+    assert [one.charged for one in run(late + timedelta(days=1))] == [None]
+    assert FeeCharge.select().where(FeeCharge.invoice == invoice.id).count() == 1
+
+
+def test_missed_runs_charge_all_periods_in_one_document_and_the_next_goes_on_where_it_ended(world: World) -> None:
+    charging(world, YEARLY)
+    invoice = world.overdue()
+    run(invoice.due_on + timedelta(days=95))
+    run(invoice.due_on + timedelta(days=125))
+    first, second = fees.of(invoice.id)
+    assert (first.from_on, first.until_on) == (
+        invoice.due_on + timedelta(days=1), invoice.due_on + timedelta(days=91),
+    )  # fmt: skip
+    assert (second.from_on, second.until_on) == (first.until_on, invoice.due_on + timedelta(days=121))
+
+
+def test_interest_is_on_what_the_ledger_had_open_each_day(world: World) -> None:
+    charging(world, YEARLY)
+    invoice = world.overdue()
+    came(invoice, 50_000, invoice.due_on + timedelta(days=11))
+    run(invoice.due_on + timedelta(days=31))
+    assert the_fee(invoice).minor == round((10 * TOTAL + 20 * 66_400) * 0.08 / 365)
+
+
+def test_fees_never_compound_however_long_they_stay_unpaid(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    run()
+    charging(world, YEARLY)
+    day = invoice.due_on + timedelta(days=400)
+    judged = run(day)
+    assert [one.invoice.id for one in judged] == [invoice.id]
+    assert {row.kind for row in Invoice.select().where(Invoice.about.is_null(False))} == {"late_fee", "interest"}
+    assert not FeeCharge.select().where(FeeCharge.invoice != invoice.id).exists()
+
+
+def test_nothing_is_charged_while_somebody_pays(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    attempted(invoice, by=world.alice)
+    assert [one.decision for one in run()] == [Skipped("it is being paid")]
+
+
+def test_an_abandoned_payment_page_holds_nothing_up(world: World) -> None:
+    charging(world, FLAT)
+    attempted(world.overdue(), by=world.alice)
+    assert [one.charged is not None for one in run(TODAY + timedelta(days=2))] == [True]
+
+
+def test_nothing_is_charged_while_it_is_disputed(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    assert [one.decision for one in run(disputed=[invoice.id])] == [Skipped("it is disputed")]
+
+
+def test_nothing_is_charged_to_a_customer_who_is_left_out(world: World) -> None:
+    charging(world, FLAT)
+    world.overdue()
+    Customer.update(late_fees=False).where(Customer.id == world.acme.id).execute()
+    assert [one.decision for one in run()] == [Skipped("no late fees are charged to this customer")]
+
+
+def test_what_is_paid_void_or_not_yet_due_is_not_even_looked_at(world: World) -> None:
+    charging(world, FLAT)
+    invoices.void(world.overdue().id, reason="Made twice", by=world.sam, at=AT)
+    paid = world.overdue(world.globex)
+    world.issued()
+    came(paid, paid.total_minor, TODAY)
+    assert run() == []
+
+
+def test_a_fee_that_nobody_would_receive_waits(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    Contact.update(receives_invoices=False).where(Contact.customer == world.acme.id).execute()
+    assert [one.decision for one in run()] == [Skipped("Acme has no contact who receives invoices. Add one first.")]
+    assert not FeeCharge.select().where(FeeCharge.invoice == invoice.id).exists()
+    assert not Invoice.select().where(Invoice.kind != "invoice").exists()
+
+
+def test_a_dry_run_tells_what_would_be_charged_and_writes_nothing(world: World) -> None:
+    charging(world, YEARLY)
+    world.overdue()
+    before = AuditRow.select().count()
+    (judged,) = run(TODAY, dry_run=True)
+    assert isinstance(judged.decision, Skipped)
+    (judged,) = fees.charge_due(TODAY + timedelta(days=40), AT, dry_run=True)
+    assert isinstance(judged.decision, Fee)
+    assert judged.charged is None
+    assert (FeeCharge.select().count(), AuditRow.select().count()) == (0, before)
+
+
+def test_the_future_is_not_charged(world: World) -> None:
+    charging(world, FLAT)
+    with pytest.raises(fees.FeesOfTheFuture):
+        fees.charge_due(TODAY + timedelta(days=1), AT)
+
+
+def test_a_late_run_judges_its_own_day_and_issues_today(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    (judged,) = fees.charge_due(invoice.due_on + timedelta(days=1), AT)
+    assert judged.charged is not None
+    assert judged.charged.issue_on == TODAY
+
+
+def test_a_late_instalment_alone_bears_the_fee(world: World) -> None:
+    charging(world, PERCENT)
+    parts = tuple(instalments.equal_parts(TOTAL, 3, first_on=TODAY))
+    draft = invoices.draft(world.acme.id, replace(content(), parts=parts), by=world.sam, at=AT)
+    invoice = invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT)
+    run(TODAY + timedelta(days=1))
+    assert the_fee(invoice).minor == 19_40
+
+
+# Waiving
+
+
+def test_a_fee_that_had_no_effect_is_waived_by_a_void(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    run()
+    charge = fees.waive(the_fee(invoice).id, reason=" Paid in good faith ", by=world.sam, at=AT)
+    assert (charge.waived_by, charge.waive_reason) == ("Sam Reyes", "Paid in good faith")
+    assert invoices.get(charge.fee_invoice_id).status == "void"
+    income = {"debit": 0, "credit": 0}
+    for transfer in Transfer.select().where((Transfer.debit == "fee_income") | (Transfer.credit == "fee_income")):
+        income["debit" if transfer.debit_id == "fee_income" else "credit"] += transfer.minor
+    assert income == {"debit": 40_00, "credit": 40_00}
+    assert [one.charged for one in run()] == [None]
+    assert not check.broken()
+
+
+def test_a_fee_that_was_paid_is_waived_by_a_credit_note(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    run()
+    document = invoices.get(the_fee(invoice).fee_invoice_id)
+    came(document, 40_00, TODAY)
+    fees.waive(the_fee(invoice).id, reason="A favour", by=world.sam, at=AT)
+    after = invoices.get(document.id)
+    assert (after.status, after.credited_minor, after.balance_minor) == ("issued", 40_00, 0)
+    assert not check.broken()
+
+
+def test_a_fee_is_waived_once_and_with_a_reason(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    run()
+    charge = the_fee(invoice)
+    with pytest.raises(Invalid):
+        fees.waive(charge.id, reason=" ", by=world.sam, at=AT)
+    fees.waive(charge.id, reason="A favour", by=world.sam, at=AT)
+    with pytest.raises(fees.FeeWaived):
+        fees.waive(charge.id, reason="Again", by=world.sam, at=AT)
+    with pytest.raises(fees.NoSuchFee):
+        fees.waive(charge.id + 1, reason="None", by=world.sam, at=AT)
+
+
+def test_a_waive_that_is_refused_leaves_the_fee_as_it_was(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    run()
+    attempted(invoices.get(the_fee(invoice).fee_invoice_id), by=world.alice)
+    with pytest.raises(invoices.InvoiceBeingPaid):
+        fees.waive(the_fee(invoice).id, reason="A favour", by=world.sam, at=AT)
+    assert the_fee(invoice).waived_at is None
+    assert not check.broken()
+
+
+def test_a_waived_fee_makes_room_under_the_cap_but_is_not_charged_again(world: World) -> None:
+    charging(world, replace(YEARLY, cap_minor=8_00))
+    invoice = world.overdue()
+    run(invoice.due_on + timedelta(days=31))
+    fees.waive(the_fee(invoice).id, reason="A favour", by=world.sam, at=AT + timedelta(days=20))
+    run(invoice.due_on + timedelta(days=61))
+    first, second = fees.of(invoice.id)
+    assert (second.from_on, second.minor) == (first.until_on, 7_65)

@@ -138,6 +138,7 @@ def of(invoice: Invoice) -> list[Part]:
     for row in _rows(invoice):
         settled = min(left, row.minor)
         left -= settled
+        assert row.due_on is not None, "an issued schedule is dated"
         found.append(Part(position=row.position, due_on=row.due_on, minor=row.minor, settled_minor=settled))
     return found
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from billing.tables import Invoice
 
-TAB_WORDS = {"all": "All", "draft": "Draft", "open": "Open", "overdue": "Overdue", "paid": "Paid", "void": "Void"}
+TAB_WORDS = {
+    "all": "All", "draft": "Draft", "open": "Open", "overdue": "Overdue", "paid": "Paid", "credited": "Credited",
+    "written_off": "Written off", "void": "Void",
+}  # fmt: skip
 MOST_NAMED = 20  # customers whose name a search may match
 LONGEST_SEARCH = 100
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from billing import audit
 from billing.check.queries import QUERIES
 from billing.db import execute
-from billing.tables import Document, Invoice
+from billing.tables import CreditNote, Document, Invoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +68,11 @@ def _snapshots() -> list[Broken]:
             found.append(Broken("I5", f"Invoice {invoice.number} does not say what was frozen."))
         elif (invoice.frozen["number"], invoice.frozen["total_minor"]) != (invoice.number, invoice.total_minor):
             found.append(Broken("I5", f"Invoice {invoice.number} shows another number or total than it froze."))
+    for note in CreditNote.select().where(CreditNote.status == "issued").iterator():
+        if hashlib.sha256(json.dumps(note.frozen, sort_keys=True).encode()).hexdigest() != note.frozen_sha256:
+            found.append(Broken("I5", f"Credit note {note.number} does not say what was frozen."))
+        elif (note.frozen["number"], note.frozen["total_minor"]) != (note.number, note.total_minor):
+            found.append(Broken("I5", f"Credit note {note.number} shows another number or total than it froze."))
     return found
 
 

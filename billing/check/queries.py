@@ -88,7 +88,14 @@ QUERIES = (
      ("SELECT i.number FROM credit_note c JOIN credit_note_tax x ON x.credit_note_id = c.id JOIN invoice i ON i.id = c.invoice_id"
      " LEFT JOIN invoice_tax g ON g.invoice_id = i.id AND g.category = x.category AND g.rate_ppm = x.rate_ppm AND g.reason = x.reason"
      " WHERE c.status = 'issued' GROUP BY i.number, g.id, g.base_minor, g.tax_minor"
-     " HAVING g.id IS NULL OR SUM(x.base_minor) > g.base_minor OR SUM(x.tax_minor) > g.tax_minor")),
+     " HAVING g.id IS NULL OR SUM(x.base_minor) NOT BETWEEN CASE WHEN g.base_minor < 0 THEN g.base_minor ELSE 0 END"
+     " AND CASE WHEN g.base_minor < 0 THEN 0 ELSE g.base_minor END"
+     " OR SUM(x.tax_minor) NOT BETWEEN CASE WHEN g.tax_minor < 0 THEN g.tax_minor ELSE 0 END"
+     " AND CASE WHEN g.tax_minor < 0 THEN 0 ELSE g.tax_minor END")),
+    ("I4", "Invoice {} has a line that was credited beyond what it came to.",
+     ("SELECT i.number FROM credit_note c JOIN credit_note_line x ON x.credit_note_id = c.id JOIN invoice i ON i.id = c.invoice_id"
+     " JOIN invoice_line l ON l.id = x.invoice_line_id WHERE c.status = 'issued'"
+     " GROUP BY i.number, l.id, l.net_minor HAVING ABS(SUM(x.net_minor)) > ABS(l.net_minor) OR SUM(x.net_minor) * l.net_minor < 0")),
     ("I4", "Invoice {} was credited in full, but not tax group by tax group.",
      ("SELECT i.number FROM invoice i JOIN invoice_tax g ON g.invoice_id = i.id WHERE i.status = 'issued'"
      " AND i.total_minor > 0 AND i.credited_minor = i.total_minor"
@@ -103,6 +110,9 @@ QUERIES = (
      ("SELECT c.number FROM credit_note c WHERE c.status = 'issued' AND (c.net_minor <>"
      " (SELECT SUM(x.base_minor) FROM credit_note_tax x WHERE x.credit_note_id = c.id)"
      " OR c.tax_minor <> (SELECT SUM(x.tax_minor) FROM credit_note_tax x WHERE x.credit_note_id = c.id))")),
+    ("I5", "Credit note {} has lines that do not add up to it.",
+     ("SELECT c.number FROM credit_note c WHERE c.status = 'issued' AND c.net_minor <>"
+     " COALESCE((SELECT SUM(l.net_minor) FROM credit_note_line l WHERE l.credit_note_id = c.id), 0)")),
     ("I5", "Invoice {} has instalments that do not add up to it.",
      ("SELECT i.number FROM invoice i LEFT JOIN instalment p ON p.invoice_id = i.id WHERE i.status <> 'draft'"
      " GROUP BY i.id, i.number, i.total_minor, i.parts"

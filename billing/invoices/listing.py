@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PORTAL_TABS = ("open", "overdue", "paid", "all")
-ADMIN_TABS = ("all", "draft", "open", "overdue", "paid", "void")
+ADMIN_TABS = ("all", "draft", "open", "overdue", "paid", "credited", "written_off", "void")
 AFTER_ASCII = "\x7f"  # numbers are ASCII and compared byte by byte: all that begin with a text lie before it and this
 MOST_COUNTED = 1_000  # tab counts are exact up to here, then "1,000+"
 
@@ -33,7 +33,8 @@ _DUE_FROM = """CASE WHEN parts = 0 OR next_due_on >= ? THEN next_due_on ELSE
 
 _COLUMNS = """i.id, i.number, i.subject, i.status, i.currency, i.issue_on,
     COALESCE(i.next_due_on, i.due_on), i.total_minor, i.balance_minor,
-    i.sent_at, i.viewed_at, i.paid_at, i.position, i.customer_id,
+    i.sent_at, i.viewed_at, i.paid_at, i.position, i.customer_id, i.credited_minor, i.refunded_minor,
+    i.written_off_minor,
     EXISTS (SELECT 1 FROM planned_allocation p JOIN attempt a ON a.id = p.attempt_id
             WHERE p.invoice_id = i.id AND a.status = 'processing')"""
 
@@ -59,6 +60,9 @@ class InvoiceRow:
     paid_at: datetime | None
     position: int | None
     customer_id: int
+    credited_minor: int
+    refunded_minor: int
+    written_off_minor: int
     processing: bool
     customer_name: str = ""
 
@@ -138,7 +142,19 @@ _ADMIN = {
     "draft": _Order("i.status = 'draft'", ("id",), descending=True),
     "open": _Order("i.balance_minor > 0", ("position",), descending=True),
     "overdue": _Order("i.balance_minor > 0 AND i.next_due_on < ?", ("next_due_on", "id"), descending=False),
-    "paid": _Order("i.balance_minor = 0 AND i.status = 'issued'", ("position",), descending=True),
+    "paid": _Order(
+        "i.balance_minor = 0 AND i.status = 'issued' AND i.written_off_minor = 0"
+        " AND (i.credited_minor < i.total_minor OR i.total_minor = 0)",
+        ("position",),
+        descending=True,
+    ),
+    "credited": _Order(
+        "i.balance_minor = 0 AND i.status = 'issued' AND i.written_off_minor = 0"
+        " AND i.credited_minor > 0 AND i.credited_minor = i.total_minor",
+        ("position",),
+        descending=True,
+    ),
+    "written_off": _Order("i.written_off_minor > 0", ("position",), descending=True),
     "void": _Order("i.status = 'void'", ("position",), descending=True),
 }
 
@@ -314,7 +330,7 @@ def _contains(q: str) -> str:
 
 def _row(values: Sequence[Any]) -> InvoiceRow:
     (id_, number, subject, status, currency, issue_on, due_on, total, balance, sent, viewed, paid, position, customer,
-     processing, customer_name) = values  # fmt: skip
+     credited, refunded, written_off, processing, customer_name) = values  # fmt: skip
     return InvoiceRow(
         id_,
         number,
@@ -330,6 +346,9 @@ def _row(values: Sequence[Any]) -> InvoiceRow:
         _instant(paid),
         position,
         customer,
+        int(credited),
+        int(refunded),
+        int(written_off),
         bool(processing),
         customer_name,
     )

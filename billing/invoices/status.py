@@ -24,6 +24,15 @@ class Datable(Protocol):
     def balance_minor(self) -> int: ...  # noqa: D102 - a column
 
     @property
+    def credited_minor(self) -> int: ...  # noqa: D102 - a column
+
+    @property
+    def refunded_minor(self) -> int: ...  # noqa: D102 - a column
+
+    @property
+    def written_off_minor(self) -> int: ...  # noqa: D102 - a column
+
+    @property
     def sent_at(self) -> datetime | None: ...  # noqa: D102 - a column
 
     @property
@@ -36,14 +45,14 @@ def is_overdue(invoice: Datable, on: date) -> bool:
 
 
 def status_of(invoice: Datable, on: date, *, processing: bool = False) -> str:
-    """One word per invoice, by the precedence of the design: void, paid, processing, overdue, partially paid, viewed.
+    """One word per invoice, by the design's precedence: void, settled, processing, overdue, partially paid, viewed.
 
     An issued invoice reads "sent" only once a mail server accepted it.
     """
     if invoice.status != "issued":
         return invoice.status
     if invoice.balance_minor == 0:
-        return "paid"
+        return _settled(invoice)
     if processing:
         return "processing"
     if is_overdue(invoice, on):
@@ -53,3 +62,12 @@ def status_of(invoice: Datable, on: date, *, processing: bool = False) -> str:
     if invoice.viewed_at:
         return "viewed"
     return "sent" if invoice.sent_at else "issued"
+
+
+def _settled(invoice: Datable) -> str:
+    """Nothing is owed: given up, credited in full (and what was paid on it given back, or not), or paid."""
+    if invoice.written_off_minor:
+        return "written_off"
+    if invoice.total_minor and invoice.credited_minor == invoice.total_minor:
+        return "refunded" if invoice.refunded_minor else "credited"
+    return "paid"

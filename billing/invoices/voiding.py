@@ -9,7 +9,7 @@ from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Missing
 from billing.invoices.activities import add_activity
 from billing.invoices.reading import NOT_FOUND
-from billing.tables import UNFINISHED, Allocation, Attempt, Invoice, Link, PlannedAllocation
+from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Invoice, Mail, PlannedAllocation, WriteOff
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,11 +25,17 @@ class InvoiceNotIssued(Conflict):
         super().__init__(words)
 
 
-class InvoiceHasEffect(Conflict):
-    """Money was applied to it: a credit note corrects it, a void would hide it."""
+# What carries the document itself to somebody, and states in which it may have reached them.
+TELLING = ("invoice_issued", "invoice_link", "invoice_corrected")
+LEFT = ("sending", "accepted")
 
-    def __init__(self, invoice: Invoice) -> None:
-        super().__init__(f"Money was applied to invoice {invoice.number}, so it cannot be voided.")
+
+class InvoiceHasEffect(Conflict):
+    """Something came of it already: a credit note corrects it, a void would hide it."""
+
+    def __init__(self, invoice: Invoice, what: str = "Money or a credit was applied to") -> None:
+        super().__init__(f"{what} invoice {invoice.number}, so it cannot be voided. Credit or correct it instead.")
+        self.invoice = invoice
 
 
 class InvoiceBeingPaid(Conflict):
@@ -56,7 +62,8 @@ def void(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
         if invoice is None:
             raise Missing(NOT_FOUND)
         refuse_void(invoice)
-        _refuse_while_paying(invoice)
+        refuse_while_paying(invoice)
+        income = ledger.REVENUE if invoice.kind == "invoice" else ledger.FEE_INCOME
         legs = [
             ledger.Leg(
                 debit=debit,
@@ -66,7 +73,7 @@ def void(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
                 customer_id=invoice.customer_id,
                 invoice_id=invoice.id,
             )
-            for debit, minor in ((ledger.REVENUE, invoice.net_minor), (ledger.TAX_PAYABLE, invoice.tax_minor))
+            for debit, minor in ((income, invoice.net_minor), (ledger.TAX_PAYABLE, invoice.tax_minor))
             if minor
         ]
         if legs:
@@ -103,6 +110,10 @@ def refuse_void(invoice: Invoice) -> None:
     """Raise InvoiceNotIssued or InvoiceHasEffect where void would, so that nobody is asked for a reason in vain."""
     if invoice.status != "issued":
         raise InvoiceNotIssued(invoice)
+    if _exists(CreditNote, invoice):
+        raise InvoiceHasEffect(invoice, "A credit note was made of")
+    if _exists(WriteOff, invoice):
+        raise InvoiceHasEffect(invoice, "A write-off was made of")
     if (
         invoice.balance_minor != invoice.total_minor
         or Allocation.select(Allocation.id).where(Allocation.invoice == invoice.id).exists()
@@ -110,7 +121,8 @@ def refuse_void(invoice: Invoice) -> None:
         raise InvoiceHasEffect(invoice)
 
 
-def _refuse_while_paying(invoice: Invoice) -> None:
+def refuse_while_paying(invoice: Invoice) -> None:
+    """Raise InvoiceBeingPaid where a payment that is not over has planned to pay it."""
     attempt = (
         Attempt.select()
         .join(PlannedAllocation)
@@ -121,12 +133,23 @@ def _refuse_while_paying(invoice: Invoice) -> None:
         raise InvoiceBeingPaid(invoice, attempt)
 
 
+def _exists(table: type[CreditNote | WriteOff], invoice: Invoice) -> bool:
+    return bool(table.select(table.id).where((table.invoice == invoice.id) & (table.status != "declined")).exists())
+
+
 def _tell(invoice: Invoice, reason: str, *, at: datetime) -> None:
-    for link in Link.select().where(Link.invoice == invoice.id):
+    """Tell everybody whom the invoice reached; a mail of it that has not left yet will not leave any more."""
+    reached = (
+        Mail.select(Mail.recipient, Mail.recipient_name)
+        .where((Mail.invoice == invoice.id) & Mail.event.in_(TELLING) & Mail.state.in_(LEFT))
+        .order_by(Mail.id)
+    )
+    for mail in reached:
         outbox.queue(
             "invoice_voided",
-            to=link.recipient,
-            key=f"invoice_voided:{invoice.id}:{link.recipient}",
+            to=mail.recipient,
+            to_name=mail.recipient_name,
+            key=f"invoice_voided:{invoice.id}:{mail.recipient}",
             context={"invoice_id": invoice.id, "reason": reason},
             at=at,
             customer_id=invoice.customer_id,

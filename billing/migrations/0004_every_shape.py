@@ -305,6 +305,8 @@ NEW_COLUMNS = [
         CHECK (credited_minor >= 0 AND credited_minor <= total_minor)""",
     "ALTER TABLE invoice ADD COLUMN refunded_minor BIGINT NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0)",
     "ALTER TABLE invoice ADD COLUMN written_off_minor BIGINT NOT NULL DEFAULT 0 CHECK (written_off_minor >= 0)",
+    "CREATE INDEX invoice_credited ON invoice (position) WHERE credited_minor > 0",
+    "CREATE INDEX invoice_written_off ON invoice (position) WHERE written_off_minor > 0",
     "ALTER TABLE attempt ADD COLUMN kind TEXT NOT NULL DEFAULT 'checkout' CHECK (kind IN ('checkout', 'saved_card', 'autopay'))",
     "ALTER TABLE attempt ADD COLUMN card_id INTEGER REFERENCES card (id)",
     "ALTER TABLE mail ADD COLUMN credit_note_id INTEGER REFERENCES credit_note (id)",

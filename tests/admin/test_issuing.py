@@ -156,6 +156,7 @@ def test_an_issued_invoice_has_no_review(world: World, sam: Client) -> None:
 
 def test_a_void_says_why_and_tells_the_recipients(world: World, sam: Client) -> None:
     issued = world.issued()
+    Mail.update(state="accepted", accepted_at=AT).where(Mail.event == "invoice_issued").execute()
     assert "will no longer owe £1,164.00" in words(sam.get(f"/admin/invoices/{issued.id}/void"))
     reply = sam.post(f"/admin/invoices/{issued.id}/void", data={"reason": "Billed twice"})
     assert (reply.status_code, reply.location) == (303, f"/admin/invoices/{issued.id}")

@@ -129,8 +129,12 @@ def connection() -> Iterator[None]:
 
 
 def lock(query: ModelSelect[Row]) -> ModelSelect[Row]:
-    """Lock the rows of `query` until the transaction ends. On SQLite the whole file is locked already."""
-    return query if is_sqlite() else query.for_update()
+    """Lock the rows of `query` until the transaction ends. On SQLite the whole file is locked already.
+
+    NO KEY: rows that only refer to a locked one may be written meanwhile, or an order of locks that spares a
+    customer's row would still end in a deadlock at its foreign keys.
+    """
+    return query if is_sqlite() else query.for_update("FOR NO KEY UPDATE")
 
 
 def lock_free(query: ModelSelect[Row]) -> ModelSelect[Row]:

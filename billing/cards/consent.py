@@ -104,11 +104,11 @@ def end_by_card(card: Card, *, why: str, by: Actor, at: datetime) -> None:
         end(found, why=why, by=by, at=at)
 
 
-def end(consent: Autopay, *, why: str, by: Actor, at: datetime) -> None:
-    """End a consent and tell its people, in the caller's transaction; `why` follows "because" in no sentence."""
+def end(consent: Autopay, *, why: str, by: Actor, at: datetime, tell: bool = True) -> None:
+    """End a consent and tell its people, in the caller's transaction; without `tell` they hear of it another way."""
     if not _end(consent, why=why, at=at):
         return
-    for email, name in people_of(consent):
+    for email, name in people_of(consent) if tell else ():
         outbox.queue(
             "autopay_ended",
             to=email,

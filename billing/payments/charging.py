@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from billing import gateway
 from billing.db import lock, transaction
+from billing.money import NotPayableByStripe
 from billing.payments.opening import KEY_LIFETIME, LOOK_AFTER, SLACK, give_up, reread, wait_for_twin
 from billing.payments.settling import settle
 from billing.tables import Attempt, Card, Customer, Invoice, PlannedAllocation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from billing.gateway import Charge
 
+NEVER_CHARGED = "never_opened"  # nobody answered in time, and the provider knows of no charge
 MISTAKE = "mistake"  # the provider refused the call itself: nothing was charged, and no bank was asked
 
 
@@ -38,7 +40,7 @@ def charge(attempt: Attempt, *, at: datetime) -> Attempt:
         return wait_for_twin(attempt)
     except gateway.KeyMismatch:  # an earlier call of ours, with what has changed since
         return look(attempt, at=at, is_over=True)
-    except gateway.Declined:
+    except (gateway.Declined, NotPayableByStripe):
         give_up(attempt, MISTAKE)
         raise
     _note(attempt, made, at=at)
@@ -59,7 +61,7 @@ def look(attempt: Attempt, *, at: datetime, is_over: bool = False) -> Attempt:
         if found is None:
             is_over = is_over or (attempt.kind == "saved_card" and at - attempt.created_at >= LOOK_AFTER)
             if is_over:
-                give_up(attempt, "never_opened")
+                give_up(attempt, NEVER_CHARGED)
             return reread(attempt)
         settle(found, at=at)
     elif attempt.intent_id is not None:

@@ -1,0 +1,25 @@
+"""Autopay: what a customer agreed to is charged to its saved card on the day it falls due, and told beforehand.
+
+A run is one try to charge one invoice; it is committed with its attempt before the card is charged, and its key
+makes a second such try impossible. The bank's no has a schedule; no answer means the same call again.
+"""
+
+from billing.autopay.choosing import Coming, Planned, coming, schedule, skip
+from billing.autopay.reading import WHY, Told, last_run, runs_of
+from billing.autopay.running import Ran, run_due
+from billing.autopay.telling import tell_upcoming
+
+__all__ = [
+    "WHY",
+    "Coming",
+    "Planned",
+    "Ran",
+    "Told",
+    "coming",
+    "last_run",
+    "run_due",
+    "runs_of",
+    "schedule",
+    "skip",
+    "tell_upcoming",
+]

@@ -1,0 +1,276 @@
+"""Autopay, by the real stripe library against the sandbox: charged once when due, tried again as agreed, told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing import autopay, cards, check, gateway, payments
+from billing.tables import Activity, Attempt, AutopayRun, Invoice, Mail, Payment
+from tests.billing import paying
+from tests.billing.saved import save_card
+from tests.servers_sandbox import ASKS_ALWAYS
+from tests.world import AT, TODAY
+
+if TYPE_CHECKING:
+    from billing.tables import Card
+    from tests.billing.paying import Sandbox
+    from tests.world import World
+
+
+@pytest.fixture
+def card(world: World, sandbox: Sandbox) -> Card:
+    """Acme's card, which pays what falls due."""
+    return save_card(world, sandbox, autopay_consent="I agree.")
+
+
+def run_on(day: int) -> autopay.Ran:
+    """The worker's tick of the day so many days from today, after everything is learnt from the provider."""
+    at = AT + timedelta(days=day)
+    return autopay.run_due(at.date(), at=at)
+
+
+def outcomes(invoice: Invoice) -> list[str]:
+    rows = AutopayRun.select().where(AutopayRun.invoice == invoice.id).order_by(AutopayRun.id)
+    return [row.outcome for row in rows]
+
+
+def owed(invoice: Invoice) -> int:
+    return int(Invoice.get_by_id(invoice.id).balance_minor)
+
+
+def told(event: str) -> list[dict[str, object]]:
+    return [mail.context for mail in Mail.select().where(Mail.event == event).order_by(Mail.recipient)]
+
+
+def test_what_is_due_is_charged_once(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice, later = world.overdue(), world.issued()
+    assert run_on(0).paid == 1
+    assert (owed(invoice), owed(later)) == (0, later.total_minor)
+    assert run_on(0) == autopay.Ran()
+    payment = Payment.get()
+    assert payment.method == "Visa ending 4242"
+    assert Attempt.get_by_id(payment.attempt_id).kind == "autopay"
+    assert len(sandbox.objects("charge")) == 1
+    assert {mail.recipient for mail in Mail.select().where(Mail.event == "receipt")} == {
+        "alice@acme.example",
+        "bob@acme.example",
+    }
+
+
+def test_each_invoice_is_charged_on_its_own_day(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.issued()
+    assert run_on(29) == autopay.Ran()
+    assert run_on(30).paid == 1
+    assert owed(invoice) == 0
+
+
+def test_nothing_is_charged_without_consent(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice, theirs = world.overdue(), world.overdue(world.globex)
+    cards.withdraw(world.acme.id, by=world.bob, at=AT)
+    assert run_on(0) == autopay.Ran()
+    assert (owed(invoice), owed(theirs)) == (invoice.total_minor, theirs.total_minor)
+    assert sandbox.objects("payment_intent") == []
+
+
+def test_an_invoice_left_out_is_not_charged(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    autopay.skip(invoice.id, customer_id=world.acme.id, skips=True, by=world.alice, at=AT)
+    assert autopay.coming(Invoice.get_by_id(invoice.id), TODAY) is None
+    assert run_on(0) == autopay.Ran()
+    autopay.skip(invoice.id, customer_id=world.acme.id, skips=False, by=world.alice, at=AT)
+    assert run_on(0).paid == 1
+
+
+def test_an_invoice_somebody_is_paying_waits(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    page = paying.begin(invoice, world.bob)
+    assert run_on(0) == autopay.Ran()
+    payments.cancel(page, by=world.bob, at=AT)
+    assert run_on(0).paid == 1
+
+
+def test_a_soft_decline_is_tried_again_after_3_5_and_7_days_and_then_no_more(
+    world: World, sandbox: Sandbox, card: Card
+) -> None:
+    invoice = world.overdue()
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="insufficient_funds")
+    tried = [day for day in range(40) if run_on(day) != autopay.Ran()]
+    assert tried == [0, 3, 8, 15]
+    assert outcomes(invoice) == ["declined", "declined", "declined", "stopped"]
+    assert len(sandbox.objects("payment_intent")) == 4
+    assert cards.live(world.acme.id) is not None, "other invoices are still charged"
+    failed = [context for context in told("autopay_failed") if context["outcome"] == "declined"]
+    assert failed[0]["next_on"] == (TODAY + timedelta(days=3)).isoformat()
+    assert len(told("autopay_failed")) == 8
+    assert owed(invoice) == invoice.total_minor
+
+
+def test_a_try_that_pays_ends_the_tries(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="do_not_honor")
+    assert run_on(0).declined == 1
+    coming = autopay.coming(Invoice.get_by_id(invoice.id), TODAY)
+    assert coming is not None
+    assert (coming.on, coming.try_number) == (TODAY + timedelta(days=3), 2)
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="")
+    assert run_on(3).paid == 1
+    assert outcomes(invoice) == ["declined", "paid"]
+
+
+@pytest.mark.parametrize("code", ["lost_card", "stolen_card", "pickup_card"])
+def test_a_hard_decline_turns_autopay_off(world: World, sandbox: Sandbox, card: Card, code: str) -> None:
+    invoice, other = world.overdue(), world.overdue()
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code=code)
+    assert run_on(0).stopped == 1
+    assert cards.live(world.acme.id) is None
+    assert (outcomes(invoice), outcomes(other)) == (["stopped"], [])
+    assert [context["is_off"] for context in told("autopay_failed")] == [True, True]
+    assert told("autopay_ended") == [], "one mail says it all"
+    assert run_on(3) == autopay.Ran()
+
+
+def test_a_card_that_needs_its_holder_brings_a_way_to_pay_by_mail(world: World, sandbox: Sandbox) -> None:
+    save_card(world, sandbox, ASKS_ALWAYS, autopay_consent="I agree.")
+    invoice = world.overdue()
+    assert run_on(0).needs_person == 1
+    assert [context["outcome"] for context in told("autopay_failed")] == ["needs_person", "needs_person"]
+    assert all(context["link_id"] for context in told("autopay_failed"))
+    assert cards.live(world.acme.id) is not None
+    assert all(run_on(day) == autopay.Ran() for day in range(20))
+    page = paying.begin(invoice, world.alice, at=AT)
+    assert page.url, "the payer may pay on the page"
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_an_answer_that_was_lost_is_asked_for_under_the_same_key(
+    world: World, sandbox: Sandbox, card: Card, *, after: bool
+) -> None:
+    invoice = world.overdue()
+    sandbox.control("calls", failing=1, failing_after=after)
+    assert run_on(0).unanswered == 1
+    assert outcomes(invoice) == [""]
+    sandbox.control("calls", failing=0, failing_after=False)
+    assert run_on(0).paid == 1
+    assert outcomes(invoice) == ["paid"]
+    assert owed(invoice) == 0
+    assert len(sandbox.objects("charge")) == 1
+    assert check.broken() == []
+
+
+def test_a_rate_limit_is_no_answer_either(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoices = [world.overdue() for _ in range(5)]
+    sandbox.control("calls", failing=50, failing_status=429)
+    assert run_on(0).unanswered == 3, "the provider is left in peace"
+    sandbox.control("calls", failing=0)
+    assert run_on(0).paid == 5
+    assert sum(owed(invoice) for invoice in invoices) == 0
+
+
+def test_nobody_else_pays_while_the_answer_is_not_known(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    sandbox.control("calls", failing=1, failing_after=True)
+    run_on(0)
+    with pytest.raises(payments.OnItsWay):
+        paying.begin(invoice, world.alice)
+
+
+def test_an_answer_that_was_lost_for_a_day_is_looked_for_and_never_asked_again(
+    world: World, sandbox: Sandbox, card: Card
+) -> None:
+    invoice = world.overdue()
+    sandbox.control("calls", failing=1, failing_after=True)
+    assert run_on(0).unanswered == 1
+    sandbox.control("calls", failing=0, failing_after=False)
+    assert run_on(1).paid == 1
+    assert len(sandbox.objects("charge")) == 1
+    assert owed(invoice) == 0
+
+
+def test_the_webhook_that_came_before_the_answer_books_it(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    sandbox.control("calls", failing=1, failing_after=True)
+    run_on(0)
+    event = next(event for event in sandbox.objects("event") if event["type"] == "payment_intent.succeeded")
+    assert paying.deliver(event)
+    assert owed(invoice) == 0
+    assert run_on(0).paid == 1
+    assert outcomes(invoice) == ["paid"]
+
+
+def test_the_news_of_a_decline_that_came_first_counts_once(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="insufficient_funds")
+    sandbox.control("calls", failing=1, failing_after=True)
+    run_on(0)
+    event = next(event for event in sandbox.objects("event") if event["type"] == "payment_intent.payment_failed")
+    assert paying.deliver(event)
+    assert run_on(0).declined == 1
+    assert outcomes(invoice) == ["declined"]
+    assert len(told("autopay_failed")) == 2
+
+
+def test_a_card_removed_behind_our_back_ends_autopay(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    sandbox.client().v1.payment_methods.detach(card.stripe_id)
+    assert run_on(0).mistake == 1
+    assert cards.live(world.acme.id) is None
+    assert owed(invoice) == invoice.total_minor
+    seen = Activity.select().where((Activity.invoice == invoice.id) & (Activity.kind == "autopay_failed"))
+    assert [row.customer_sees for row in seen] == [False]
+    assert run_on(1) == autopay.Ran()
+
+
+def test_a_new_card_tries_again_what_the_old_one_could_not_pay(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="lost_card")
+    assert run_on(0).stopped == 1
+    save_card(world, sandbox, "5555555555554444", autopay_consent="I agree.")
+    assert run_on(0).paid == 1
+    assert Payment.get().method == "Mastercard ending 4444"
+    assert owed(invoice) == 0
+
+
+def test_two_workers_make_one_try(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    paying.at_once(4, lambda: autopay.run_due(TODAY, at=AT))
+    assert len(sandbox.objects("charge")) == 1
+    assert autopay.run_due(TODAY, at=AT).mistake == 0
+    assert outcomes(invoice) == ["paid"]
+    assert owed(invoice) == 0
+
+
+def test_the_charge_is_told_three_days_before_and_once(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.issued()
+    at = AT + timedelta(days=26)
+    assert autopay.tell_upcoming(at.date(), at=at) == 0
+    at += timedelta(days=1)
+    assert autopay.tell_upcoming(at.date(), at=at) == 2
+    assert autopay.tell_upcoming(at.date(), at=at) == 0
+    assert [context["minor"] for context in told("autopay_upcoming")] == [invoice.total_minor] * 2
+    assert {context["on"] for context in told("autopay_upcoming")} == {str(invoice.due_on)}
+
+
+def test_a_customer_sees_what_would_be_charged_and_when(world: World, sandbox: Sandbox, card: Card) -> None:
+    late, later = world.overdue(), world.issued()
+    planned = autopay.schedule(world.acme.id, TODAY)
+    assert [(row.number, row.on) for row in planned] == [(late.number, TODAY), (later.number, later.due_on)]
+    assert autopay.schedule(world.globex.id, TODAY) == []
+
+
+def test_no_call_to_the_provider_is_made_with_the_books_locked(world: World, sandbox: Sandbox, card: Card) -> None:
+    from billing.db import database
+
+    world.overdue()
+    real, seen = gateway.current(), []
+
+    class Watching(type(real)):  # type: ignore[misc]  # the class of the gateway in use
+        def charge(self, *args: object, **kwargs: object) -> object:
+            seen.append(database.in_transaction())
+            return super().charge(*args, **kwargs)
+
+    real.__class__ = Watching  # type: ignore[misc]  # watched, not replaced
+    run_on(0)
+    assert seen == [False]

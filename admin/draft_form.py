@@ -11,18 +11,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from admin import reading
-from billing import formatting, invoices, money, tax
+from billing import formatting, instalments, invoices, money, tax
 from billing.errors import Invalid, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from billing.instalments import PartContent
     from billing.invoices import DiscountContent, DraftContent, LineContent
     from billing.tables import Invoice, InvoiceLine
 
 OTHER_RATE = "S:"  # standard rate at a percentage that is typed
 WITH_REASON = frozenset({"E", "AE", "K", "G", "O"})
-_LINE_FIELD = re.compile(r"lines-([0-9]{1,4})-[a-z_]+")
+_NUMBERED = re.compile(r"(lines|parts)-([0-9]{1,4})-[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,28 @@ class TypedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TypedPart:
+    """One instalment. Its amount is a percentage of the total with its sign ("30%") or a sum of money."""
+
+    due_on: str = ""
+    amount: str = ""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nobody wrote anything."""
+        return not (self.due_on + self.amount).strip()
+
+    def read(self, index: int, found: reading.Reading, terms: Terms) -> PartContent:
+        """What the part says; its problems are named for part `index`, counted from 0."""
+        name = f"parts-{index}"
+        due_on = found.take(f"{name}-due_on", lambda: reading.day(self.due_on, f"{name}-due_on"), None)
+        asked = _discount(self.amount, f"{name}-amount", found, terms)
+        if asked.kind == "percent":
+            return instalments.PartContent(due_on=due_on, ppm=asked.value)
+        return instalments.PartContent(due_on=due_on, minor=asked.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TypedDraft:
     """All of the editor. A discount is a percentage with its sign ("10%") or a sum of money."""
 
@@ -100,8 +123,11 @@ class TypedDraft:
     subject: str = ""
     notes: str = ""
     discount: str = ""
+    early_rate: str = ""
+    early_days: str = ""
     version: str = "0"
     lines: tuple[TypedLine, ...] = (TypedLine(),)
+    parts: tuple[TypedPart, ...] = ()
 
     def with_line(self, line: TypedLine) -> TypedDraft:
         """The same with one line more."""
@@ -111,6 +137,18 @@ class TypedDraft:
         """The same without line `index`; the last one leaves an empty one behind."""
         kept = tuple(line for at, line in enumerate(self.lines) if at != index)
         return replace(self, lines=kept or (TypedLine(tax=self.lines[-1].tax),))
+
+    def with_part(self, part: TypedPart) -> TypedDraft:
+        """The same with one instalment more."""
+        return replace(self, parts=(*self.parts, part))
+
+    def without_part(self, index: int) -> TypedDraft:
+        """The same without instalment `index`."""
+        return replace(self, parts=tuple(part for at, part in enumerate(self.parts) if at != index))
+
+    def with_schedule(self, parts: tuple[TypedPart, ...]) -> TypedDraft:
+        """The same with these instalments, whose last day is the due date then."""
+        return replace(self, parts=parts, due_on="" if parts else self.due_on)
 
     def read(self, terms: Terms) -> tuple[DraftContent, dict[str, str]]:
         """What the draft says, and the words for what could not be read. Blank lines say nothing."""
@@ -129,6 +167,9 @@ class TypedDraft:
             subject=self.subject.strip(),
             notes=self.notes.strip(),
             discount=_discount(self.discount, "discount", found, terms),
+            early_days=found.take("early_days", lambda: reading.days(self.early_days, "early_days", otherwise=0), 0),
+            early_ppm=found.take("early_rate", lambda: reading.rate(self.early_rate, "early_rate", terms.locale), 0),
+            parts=tuple(part.read(index, found, terms) for index, part in enumerate(self.parts) if not part.is_blank),
         )
         return content, found.problems
 
@@ -140,9 +181,10 @@ class TypedDraft:
         return content
 
     def said(self) -> TypedDraft:
-        """The same without blank lines between written ones, so that its lines count as the invoice's do."""
+        """The same without blank lines and parts between written ones, so that they count as the invoice's do."""
         written = tuple(line for line in self.lines if not line.is_blank)
-        return replace(self, lines=written or self.lines[:1] or (TypedLine(),))
+        parts = tuple(part for part in self.parts if not part.is_blank)
+        return replace(self, lines=written or self.lines[:1] or (TypedLine(),), parts=parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +193,7 @@ class Figures:
 
     totals: tax.Totals | None
     line_minor: Mapping[int, int]
+    part_minor: Mapping[int, int]
     problems: Mapping[str, str]
 
 
@@ -165,21 +208,42 @@ def figures(typed: TypedDraft, terms: Terms) -> Figures:
             problems = {refusal.field or "lines": refusal.message}
     written = [index for index, line in enumerate(typed.lines) if not line.is_blank]
     nets = [line.net_minor for line in totals.lines] if totals else []
-    return Figures(totals=totals, line_minor=dict(zip(written, nets, strict=False)), problems=problems)
+    asked = [index for index, part in enumerate(typed.parts) if not part.is_blank]
+    parts = instalments.amounts(content.parts, totals.total_minor) if totals else []
+    return Figures(
+        totals=totals,
+        line_minor=dict(zip(written, nets, strict=False)),
+        part_minor=dict(zip(asked, parts, strict=False)),
+        problems=problems,
+    )
+
+
+def total_minor(typed: TypedDraft, terms: Terms) -> int:
+    """What the draft comes to; 0 while that cannot be said."""
+    totals = figures(typed, terms).totals
+    return totals.total_minor if totals else 0
 
 
 def sent(form: Mapping[str, str]) -> TypedDraft:
     """The draft as a form was sent."""
-    numbers = {int(match[1]) for name in form if (match := _LINE_FIELD.fullmatch(name))}
     lines = tuple(
         TypedLine(**{name: _text(form, f"lines-{number}-{name}") for name in _names(TypedLine)})
-        for number in sorted(numbers)
+        for number in _numbers(form, "lines")
     )
-    texts: dict[str, Any] = {name: _text(form, name) for name in _names(TypedDraft) if name != "lines"}
-    return TypedDraft(lines=lines or (TypedLine(),), **texts)
+    parts = tuple(
+        TypedPart(**{name: _text(form, f"parts-{number}-{name}") for name in _names(TypedPart)})
+        for number in _numbers(form, "parts")
+    )
+    texts: dict[str, Any] = {name: _text(form, name) for name in _names(TypedDraft) if name not in {"lines", "parts"}}
+    return TypedDraft(lines=lines or (TypedLine(),), parts=parts[: instalments.MOST_PARTS], **texts)
 
 
-def stored(invoice: Invoice, lines: Sequence[InvoiceLine], *, locale: str) -> TypedDraft:
+def _numbers(form: Mapping[str, str], what: str) -> list[int]:
+    found = (match for name in form if (match := _NUMBERED.fullmatch(name)))
+    return sorted({int(match[2]) for match in found if match[1] == what})
+
+
+def stored(invoice: Invoice, lines: Sequence[InvoiceLine], parts: Sequence[PartContent], *, locale: str) -> TypedDraft:
     """A stored draft as a person would type it."""
     return TypedDraft(
         customer_id=str(invoice.customer_id),
@@ -190,8 +254,28 @@ def stored(invoice: Invoice, lines: Sequence[InvoiceLine], *, locale: str) -> Ty
         subject=invoice.subject,
         notes=invoice.notes,
         discount=_written_discount(invoice.discount_kind, invoice.discount_value, invoice.currency, locale),
+        **early_terms(invoice.early_ppm, invoice.early_days, locale=locale),
         version=str(invoice.version),
         lines=tuple(_stored_line(line, invoice.currency, locale) for line in lines) or (TypedLine(),),
+        parts=as_typed(parts, invoice.currency, locale),
+    )
+
+
+def early_terms(ppm: int, days: int, *, locale: str) -> dict[str, str]:
+    """The discount for paying early as a person would type it."""
+    return {"early_rate": formatting.rate(ppm, locale=locale), "early_days": str(days)} if ppm else {}
+
+
+def as_typed(parts: Sequence[PartContent], currency: str, locale: str) -> tuple[TypedPart, ...]:
+    """A schedule as a person would type it."""
+    return tuple(
+        TypedPart(
+            due_on=part.due_on.isoformat() if part.due_on else "",
+            amount=_written_discount("percent", part.ppm, currency, locale)
+            if part.ppm
+            else _written_discount("fixed", part.minor, currency, locale),
+        )
+        for part in parts
     )
 
 
@@ -241,5 +325,5 @@ def _text(form: Mapping[str, str], name: str) -> str:
     return form.get(name, "").replace("\r\n", "\n")
 
 
-def _names(typed: type[TypedDraft | TypedLine]) -> list[str]:
+def _names(typed: type[TypedDraft | TypedLine | TypedPart]) -> list[str]:
     return [field.name for field in fields(typed)]

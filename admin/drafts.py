@@ -8,10 +8,11 @@ from flask import flash, request, url_for
 
 from admin import admin, draft_form, reading, tax_choices
 from admin.settings import selling
-from billing import clock, customers, invoices
+from billing import clock, customers, dates, instalments, invoices
 from billing.errors import Invalid
 from billing.rendering.pages import CATEGORY_WORDS
 from web import forms, hx
+from web.filters import today
 from web.people import person, staff_role
 from web.submissions import once
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from billing.tables import Customer, Invoice
 
 PAGE = "admin/invoices/edit.html"
+DEPOSIT_PPM = 300_000
 FORM = (PAGE, "admin/invoices/_editor.html")
 
 
@@ -48,7 +50,8 @@ def edit_invoice(invoice_id: int) -> ResponseReturnValue:
     """Change a draft."""
     invoice = _draft(invoice_id)
     if request.method == "GET":
-        typed = draft_form.stored(invoice, invoices.lines(invoice_id), locale=selling().locale)
+        parts = instalments.of_draft(invoice)
+        typed = draft_form.stored(invoice, invoices.lines(invoice_id), parts, locale=selling().locale)
         return forms.show(*FORM, **_editor(typed, invoice))
     typed = draft_form.sent(request.form).said()
     forms.shown_again(*FORM, **_editor(typed, invoice))
@@ -66,6 +69,24 @@ def change_lines() -> ResponseReturnValue:
     if "add" in request.form:
         typed = typed.with_line(draft_form.TypedLine(tax=typed.lines[-1].tax, rate=typed.lines[-1].rate))
     return _redrawn("admin/invoices/_lines_changed.html", typed, added="add" in request.form)
+
+
+@admin.post("/invoices/schedule", endpoint="invoice_schedule")
+@staff_role("admin")
+def change_schedule() -> ResponseReturnValue:
+    """Add a part or remove one, split the total, ask for a deposit, or drop the schedule. Nothing is saved."""
+    typed, unknown = draft_form.sent(request.form), ""
+    if "remove_part" in request.form:
+        typed = typed.without_part(reading.number(request.form["remove_part"]))
+    elif "add_part" in request.form:
+        typed = typed.with_part(draft_form.TypedPart())
+    elif "no_parts" in request.form:
+        typed = typed.with_schedule(())
+    else:
+        parts = _proposed(typed)
+        typed = typed.with_schedule(parts) if parts else typed
+        unknown = "" if parts else "Enter the items first: the total is not known yet"
+    return _redrawn("admin/invoices/_schedule.html", typed, added_part="add_part" in request.form, unknown=unknown)
 
 
 @admin.post("/invoices/totals", endpoint="invoice_totals")
@@ -99,6 +120,23 @@ def _redrawn(partial: str, typed: TypedDraft, **context: Any) -> ResponseReturnV
     return forms.show(PAGE, partial, **_editor(typed, invoice), **context)
 
 
+def _proposed(typed: TypedDraft) -> tuple[draft_form.TypedPart, ...]:
+    """Equal parts a month apart, or a deposit and the rest; none while the total is not known."""
+    number = reading.number(request.form.get("invoice_id", ""))
+    terms = _terms(_draft(number) if number > 0 else None, _customer_of(typed))
+    typed = typed.with_schedule(())
+    (content, problems), total_minor = typed.read(terms), draft_form.total_minor(typed, terms)
+    if problems or not total_minor:
+        return ()
+    first_on = content.due_on or dates.due_on(content.issue_on or today(), content.terms_days)
+    count = reading.number(request.form.get("split", ""))
+    if instalments.FEWEST_PARTS <= count <= instalments.MOST_PARTS:
+        parts = instalments.equal_parts(total_minor, count, first_on=first_on)
+    else:
+        parts = instalments.with_deposit(DEPOSIT_PPM, rest_on=first_on)
+    return draft_form.as_typed(parts, terms.currency, terms.locale)
+
+
 def _draft(invoice_id: int) -> Invoice:
     """A draft. Raises Missing, InvoiceNotDraft."""
     invoice = invoices.get(invoice_id)
@@ -109,7 +147,8 @@ def _draft(invoice_id: int) -> Invoice:
 
 def _blank() -> TypedDraft:
     line = draft_form.TypedLine(tax=tax_choices.usual(selling().country))
-    return draft_form.TypedDraft(customer_id=request.args.get("customer", ""), lines=(line,))
+    early = draft_form.early_terms(selling().early_ppm, selling().early_days, locale=selling().locale)
+    return draft_form.TypedDraft(customer_id=request.args.get("customer", ""), lines=(line,), **early)
 
 
 def _customer_of(typed: TypedDraft) -> Customer | None:

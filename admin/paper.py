@@ -5,15 +5,28 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from billing.rendering.pages import CATEGORY_WORDS
+from billing.rendering.pages import CATEGORY_WORDS, UNSAID
 from web import filters
 
 
 def paper(snapshot: dict[str, Any]) -> dict[str, Any]:
     """What the document template needs, from what issuing froze or would freeze; the page speaks as it does."""
     filters.speak(snapshot["locale"])
-    return snapshot | {
-        "issue_on": date.fromisoformat(snapshot["issue_on"]),
-        "due_on": date.fromisoformat(snapshot["due_on"]),
-        "taxes": [group | {"words": CATEGORY_WORDS.get(group["category"])} for group in snapshot["taxes"]],
-    }
+    return (
+        UNSAID
+        | snapshot
+        | {
+            "issue_on": date.fromisoformat(snapshot["issue_on"]),
+            "due_on": date.fromisoformat(snapshot["due_on"]),
+            "taxes": [group | {"words": CATEGORY_WORDS.get(group["category"])} for group in snapshot["taxes"]],
+            "early": _with_days(snapshot.get("early")),
+            "schedule": [_with_days(part) for part in snapshot.get("schedule", [])],
+        }
+    )
+
+
+def _with_days(said: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A part of the snapshot with its days as days."""
+    if said is None:
+        return None
+    return {name: date.fromisoformat(value) if name in {"until", "due_on"} else value for name, value in said.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
-from billing import formatting
+from billing import formatting, money
 from billing.errors import Invalid, Refusal
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ def days(text: str, field: str, *, otherwise: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
         raise Refusal("Enter a number of days from 0 to 365", field=field)
     return int(text)
+
+
+def rate(text: str, field: str, locale: str) -> int:
+    """A percentage in ppm, with its sign or without; 0 where it is empty."""
+    return money.read_rate(text, locale=locale, field=field) if text.strip() else 0
 
 
 def number(text: str) -> int:

@@ -122,6 +122,7 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("POST", "/admin/invoices/new"): ADMINS,
     ("POST", "/admin/invoices/lines"): ADMINS,
     ("POST", "/admin/invoices/totals"): ADMINS,
+    ("POST", "/admin/invoices/schedule"): ADMINS,
     ("GET", "/admin/invoices/<int:invoice_id>/edit"): INVOICE_FOR_ADMINS,
     ("POST", "/admin/invoices/<int:invoice_id>/edit"): INVOICE_FOR_ADMINS,
     ("POST", "/admin/invoices/<int:invoice_id>/delete"): INVOICE_FOR_ADMINS,

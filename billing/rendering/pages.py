@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pdf"
 
 # A snapshot names the template it was issued with; a new look gets a new name, and old documents keep theirs.
-DOCUMENT_TEMPLATES = {"invoice-1": "invoice.html", "receipt-1": "receipt.html"}
+DOCUMENT_TEMPLATES = {
+    "invoice-1": "invoice.html",
+    "receipt-1": "receipt.html",
+    "credit-note-1": "credit_note.html",
+}
+
+# What documents did not say before there was anything to say about it.
+UNSAID: dict[str, Any] = {"kind": "invoice", "about": None, "early": None, "schedule": []}
 
 # What a tax category of EN 16931 (UNTDID 5305) is called beside its base, where its rate says nothing.
 CATEGORY_WORDS = {
@@ -34,7 +41,7 @@ CATEGORY_WORDS = {
 def invoice_html(snapshot: dict[str, Any]) -> str:
     """The page of an issued document, ready for the renderer. The snapshot's days are ISO 8601 texts."""
     template = environment.get_template(DOCUMENT_TEMPLATES[snapshot["template"]])
-    return template.render(snapshot, language=snapshot["locale"].replace("_", "-"))
+    return template.render(UNSAID | snapshot, language=snapshot["locale"].replace("_", "-"))
 
 
 @pass_context

@@ -376,7 +376,7 @@ def test_the_future_is_not_charged(world: World) -> None:
 
 def test_a_late_run_judges_its_own_day_and_issues_today(world: World) -> None:
     charging(world, FLAT)
-    invoice = world.overdue()
+    world.overdue()
     (judged,) = fees.charge_due(DUE + timedelta(days=1), AT)
     assert judged.charged is not None
     assert judged.charged.issue_on == TODAY

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import cards, gateway, payments
+from peewee import fn
+
+from billing import cards, chargebacks, comparing, gateway, payments, refunds
 from billing.db import transaction
 from billing.tables import StripeEvent
 
@@ -25,7 +27,9 @@ log = logging.getLogger(__name__)
 
 LARGEST_PAYLOAD = 1_000_000  # bytes
 SETTLED = ("processed", "ignored", "wrong_mode")
-LOOK_BACK = timedelta(hours=1)
+LEAST_LOOK_BACK, MOST_LOOK_BACK = timedelta(hours=1), timedelta(days=30)  # Stripe keeps events for thirty days
+SLACK = timedelta(minutes=10)  # events of one moment do not come in its order
+MOST_TYPES = 20  # in one question to Stripe
 LET_THE_REQUEST_FINISH = timedelta(minutes=1)
 MOST_TRIES = 50
 MOST_RETRIED = 500
@@ -43,12 +47,41 @@ INTENT_EVENTS = (
     "payment_intent.canceled",
 )
 SETUP_EVENTS = ("setup_intent.succeeded", "setup_intent.canceled")
+REFUND_EVENTS = ("refund.created", "refund.updated", "refund.failed")
+CHARGEBACK_EVENTS = (
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+)
 CARD_EVENTS = (
     "payment_method.attached",
     "payment_method.detached",
     "payment_method.updated",
     "payment_method.automatically_updated",
 )
+
+Verb = tuple[tuple[str, ...], tuple[str, ...], "Callable[[str, datetime], object]"]
+
+# Which events we act on: their types, how the ids of their objects begin, and the verb that asks what is true now.
+VERBS: tuple[Verb, ...] = (
+    (SESSION_EVENTS, ("cs_",), lambda object_id, at: cards.sync_session(object_id, at=at)),
+    (INTENT_EVENTS, ("pi_",), lambda object_id, at: payments.settle(object_id, at=at)),
+    (REFUND_EVENTS, ("re_", "pyr_"), lambda object_id, at: refunds.sync(object_id, at=at)),
+    (CHARGEBACK_EVENTS, ("dp_", "du_"), lambda object_id, at: chargebacks.sync_dispute(object_id, at=at)),
+    (SETUP_EVENTS, ("seti_",), lambda object_id, at: cards.settle_setup(object_id, at=at)),
+    (CARD_EVENTS, ("pm_",), lambda object_id, at: cards.keep(object_id, at=at)),
+)
+TYPES = tuple(kind for kinds, _, _ in VERBS for kind in kinds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """What somebody must look at: events of the other mode (test or live), and events that were given up."""
+
+    wrong_mode: int
+    given_up: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,33 +102,63 @@ def receive(payload: bytes, signature: str | None, *, at: datetime, real_at: dat
     return _store_and_act(gateway.current().read_delivery(payload, signature, at=real_at), at=at)
 
 
-def reconcile(at: datetime) -> tuple[Caught, payments.Swept]:
-    """Everything that catches up with Stripe: events that were missed or failed, then every unfinished attempt.
+def reconcile(at: datetime, *, days: int = 0) -> tuple[Caught, payments.Swept]:
+    """Everything that catches up with Stripe: events that were missed or failed, then whatever is unfinished.
 
-    Twice in a row changes nothing the second time. Where Stripe does not answer, the rest is still tried.
+    Events are looked for since the last one that reached us, or for `days` if that is more. Twice in a row changes
+    nothing the second time. Where Stripe does not answer, the rest is still tried. Raises StrangeGateway.
     """
     try:
-        caught = sweep(at)
+        comparing.recognise()
+    except (gateway.OutcomeUnknown, gateway.Declined) as refusal:  # a restricted key may not be allowed to ask
+        log.warning("Stripe did not say who we are: %s", refusal)
+    try:
+        caught = sweep(at, days=days)
     except (gateway.OutcomeUnknown, gateway.Declined) as refusal:
         log.warning("events could not be listed: %s", refusal)
         caught = Caught()
-    return caught, payments.sweep(at)
+    cards.sweep(at)
+    parts = (payments.sweep(at), refunds.send_due(at), chargebacks.sweep(at, lost_too=days > 0))
+    return caught, payments.Swept(
+        asked=sum(part.asked for part in parts),
+        moved=sum(part.moved for part in parts),
+        unanswered=sum(part.unanswered for part in parts),
+    )
 
 
-def sweep(at: datetime) -> Caught:
-    """Fetch the last hour's events that never reached us, and try the failed ones again. Raises OutcomeUnknown."""
+def sweep(at: datetime, *, days: int = 0) -> Caught:
+    """Fetch the events that never reached us, and try the failed ones again. Raises OutcomeUnknown, Declined."""
+    since = min(_last_seen(at), at - timedelta(days=days))
     missed = failed = 0
-    types = (*SESSION_EVENTS, *INTENT_EVENTS, *SETUP_EVENTS, *CARD_EVENTS)
-    for event in gateway.current().events(types, since=at - LOOK_BACK):
-        if StripeEvent.select(StripeEvent.id).where(StripeEvent.id == event.id).exists():
-            continue
-        missed += 1
-        failed += not _store_and_act(event, at=at)
+    for first in range(0, len(TYPES), MOST_TYPES):
+        for event in gateway.current().events(TYPES[first : first + MOST_TYPES], since=since):
+            if StripeEvent.select(StripeEvent.id).where(StripeEvent.id == event.id).exists():
+                continue
+            missed += 1
+            failed += not _store_and_act(event, at=at)
     retried = 0
     for row in _left_over(at):
         retried += 1
         failed += not _act(row, at=at)
     return Caught(missed=missed, retried=retried, failed=failed)
+
+
+def troubles(at: datetime) -> Troubles:
+    """What of the last thirty days somebody must look at."""
+    recent = StripeEvent.received_at > at - MOST_LOOK_BACK
+    given_up = StripeEvent.status.in_(["received", "failed"]) & (StripeEvent.attempts >= MOST_TRIES)
+    return Troubles(
+        wrong_mode=StripeEvent.select().where(recent & (StripeEvent.status == "wrong_mode")).count(),
+        given_up=StripeEvent.select().where(recent & given_up).count(),
+    )
+
+
+def _last_seen(at: datetime) -> datetime:
+    """Since when events may be missing: the last one that reached us, at least an hour and at most a month ago."""
+    newest = StripeEvent.select(fn.MAX(StripeEvent.created_at)).where(StripeEvent.status != "wrong_mode").scalar()
+    last = StripeEvent.created_at.python_value(newest)
+    since = at - LEAST_LOOK_BACK if last is None else min(last - SLACK, at - LEAST_LOOK_BACK)
+    return max(since, at - MOST_LOOK_BACK)
 
 
 def _store_and_act(event: Event, *, at: datetime) -> bool:
@@ -107,6 +170,9 @@ def _store_and_act(event: Event, *, at: datetime) -> bool:
 
 def _store(event: Event, *, at: datetime) -> StripeEvent:
     """Keep an event, however often it comes; one of the other mode (test or live) is kept and never acted on."""
+    known: StripeEvent | None = StripeEvent.get_or_none(StripeEvent.id == event.id)
+    if known is not None:  # a repeated delivery waits for nobody who writes
+        return known
     is_ours = event.livemode == gateway.current().livemode
     with transaction():
         StripeEvent.insert(
@@ -144,14 +210,9 @@ def _act(row: StripeEvent, *, at: datetime) -> bool:
 
 
 def _verb(row: StripeEvent) -> Callable[[str, datetime], object] | None:
-    if row.type in SESSION_EVENTS and row.object_id.startswith("cs_"):
-        return lambda object_id, at: cards.sync_session(object_id, at=at)
-    if row.type in INTENT_EVENTS and row.object_id.startswith("pi_"):
-        return lambda object_id, at: payments.settle(object_id, at=at)
-    if row.type in SETUP_EVENTS and row.object_id.startswith("seti_"):
-        return lambda object_id, at: cards.settle_setup(object_id, at=at)
-    if row.type in CARD_EVENTS and row.object_id.startswith("pm_"):
-        return lambda object_id, at: cards.keep(object_id, at=at)
+    for types, beginnings, verb in VERBS:
+        if row.type in types and row.object_id.startswith(beginnings):
+            return verb
     return None
 
 

@@ -77,6 +77,11 @@ def plain_url(number: str) -> str:
     return f"{_base[0]}/invoices/{number}"
 
 
+def page_url(path: str) -> str:
+    """The address of a page of ours, such as "/cards"; opening it asks for sign-in."""
+    return f"{_base[0]}{path}"
+
+
 def open_link(text: str, *, at: datetime) -> Link:
     """The link a token opens. Raises Missing for unknown and revoked ones alike, LinkExpired when it is over."""
     link = Link.get_or_none(Link.token_hash == _hash(text[:100]))

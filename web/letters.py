@@ -9,20 +9,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from billing import allocations, clock, formatting, links, seller
+from billing import allocations, autopay, clock, formatting, links, seller
 from billing.formatting import DEFAULT_LOCALE
-from billing.tables import Document, Invoice, Mail, Payment
+from billing.tables import CreditNote, Document, Invoice, Mail, Payment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # controls, marks of direction, line separators
@@ -130,6 +129,63 @@ def _invoice_voided(mail: Mail, _head: Letterhead) -> Told:
     return values, ()
 
 
+def _credit_note_issued(mail: Mail, _head: Letterhead) -> Told:
+    note = CreditNote.get_by_id(mail.context["credit_note_id"])
+    invoice = Invoice.get_by_id(note.invoice_id)
+    locale = _locale(mail)
+    facts = [("Invoice total", formatting.money(invoice.total_minor, invoice.currency, locale=locale))]
+    if invoice.balance_minor:
+        facts.append(("Left to pay", formatting.money(invoice.balance_minor, invoice.currency, locale=locale)))
+    if note.free_minor:
+        facts.append(("Kept as your credit", formatting.money(note.free_minor, note.currency, locale=locale)))
+    return {
+        "number": note.number,
+        "invoice_number": invoice.number,
+        "total": note.total_minor,
+        "currency": note.currency,
+        "reason": note.reason,
+        "facts": facts + _named(invoice),
+        "link": links.url(mail.context["link_id"]),
+    }, (_pdf(Document.credit_note == note.id, f"Credit-note-{note.number}.pdf"),)
+
+
+def _invoice_corrected(mail: Mail, _head: Letterhead) -> Told:
+    invoice = Invoice.get_by_id(mail.context["invoice_id"])
+    if invoice.status == "void":
+        raise NotNeeded("Not sent: the invoice was cancelled first.")
+    note = CreditNote.get_by_id(mail.context["credit_note_id"])
+    old = Invoice.get_by_id(note.invoice_id)
+    locale = _locale(mail)
+
+    def amount(minor: int) -> str:
+        return formatting.money(minor, invoice.currency, locale=locale)
+
+    facts = [
+        (f"Invoice {old.number}, before", amount(old.total_minor)),
+        (f"Credit note {note.number}", amount(-note.total_minor)),
+        (f"Invoice {invoice.number}, now", amount(invoice.total_minor)),
+    ]
+    if invoice.balance_minor < invoice.total_minor:
+        facts.append(("Already paid", amount(invoice.balance_minor - invoice.total_minor)))
+    values = _about(invoice, mail) | {
+        "old_number": old.number,
+        "credit_number": note.number,
+        "reason": note.reason,
+        "facts": facts + _named(invoice),
+        "link": links.url(mail.context["link_id"]),
+    }
+    return values, (
+        _pdf(Document.invoice == invoice.id, f"Invoice-{invoice.number}.pdf"),
+        _pdf(Document.credit_note == note.id, f"Credit-note-{note.number}.pdf"),
+    )
+
+
+def _pdf(is_it: Any, name: str) -> Attached:  # noqa: ANN401 - a Peewee expression
+    """A stored PDF as an attachment; the outbox waits for it."""
+    document = Document.get(is_it)
+    return Attached(file_name(name), document.media_type, bytes(document.content))
+
+
 def _receipt(mail: Mail, head: Letterhead) -> Told:
     payment = Payment.get_by_id(mail.context["payment_id"])
     locale = _locale(mail)
@@ -164,6 +220,43 @@ def _receipts_pdf(mail: Mail, reference: str) -> tuple[Attached, ...]:
     return (Attached(file_name(f"Receipt-{reference}.pdf"), document.media_type, bytes(document.content)),)
 
 
+def _autopay_on(mail: Mail, _head: Letterhead) -> Told:
+    return {name: mail.context[name] for name in ("card", "by", "consent")} | {"link": links.page_url("/cards")}, ()
+
+
+def _autopay_ended(mail: Mail, _head: Letterhead) -> Told:
+    return {"card": mail.context["card"], "why": mail.context["why"], "link": links.page_url("/cards")}, ()
+
+
+def _autopay_upcoming(mail: Mail, head: Letterhead) -> Told:
+    invoice = Invoice.get_by_id(mail.context["invoice_id"])
+    if autopay.coming(invoice, clock.day_of(mail.queued_at, head.time_zone)) is None:
+        raise NotNeeded("Not sent: it is not charged any more.")
+    return _charged(invoice, mail) | {"on": date.fromisoformat(mail.context["on"])}, ()
+
+
+def _autopay_failed(mail: Mail, _head: Letterhead) -> Told:
+    invoice, outcome = Invoice.get_by_id(mail.context["invoice_id"]), mail.context["outcome"]
+    if invoice.status != "issued" or not invoice.balance_minor:
+        raise NotNeeded("Not sent: nothing is left to pay.")
+    next_words = "We do not try again, so please pay it yourself."
+    if mail.context["is_off"]:
+        next_words = "Autopay is off now, so please pay it yourself and save another card."
+    elif outcome == "needs_person":
+        next_words = "Please pay it on the page below, where your bank can ask you."
+    elif mail.context["next_on"]:
+        again = formatting.day(date.fromisoformat(mail.context["next_on"]), "weekday", locale=_locale(mail))
+        next_words = f"We try again on {again}. You can also pay it now."
+    because = autopay.WHY.get(mail.context["why"], autopay.DECLINED)
+    return _charged(invoice, mail) | {"outcome": outcome, "because": because, "next_words": next_words}, ()
+
+
+def _charged(invoice: Invoice, mail: Mail) -> dict[str, Any]:
+    """What autopay charges, or would have."""
+    told = {"minor": mail.context["minor"], "card": mail.context["card"], "link": links.url(mail.context["link_id"])}
+    return _about(invoice, mail) | told
+
+
 def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:
     code, minutes = str(mail.context["code"]), mail.context["minutes"]
     if clock.now() >= mail.queued_at + timedelta(minutes=minutes):
@@ -172,6 +265,12 @@ def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:
 
 
 _EVENTS: dict[str, Callable[[Mail, Letterhead], Told]] = {
+    "autopay_ended": _autopay_ended,
+    "autopay_failed": _autopay_failed,
+    "autopay_on": _autopay_on,
+    "autopay_upcoming": _autopay_upcoming,
+    "credit_note_issued": _credit_note_issued,
+    "invoice_corrected": _invoice_corrected,
     "invoice_issued": _invoice_issued,
     "invoice_link": _invoice_link,
     "invoice_voided": _invoice_voided,

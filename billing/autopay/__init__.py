@@ -5,11 +5,12 @@ makes a second such try impossible. The bank's no has a schedule; no answer mean
 """
 
 from billing.autopay.choosing import Coming, Planned, coming, schedule, skip
-from billing.autopay.reading import WHY, Told, last_run, runs_of
+from billing.autopay.reading import DECLINED, WHY, Told, last_run, runs_of
 from billing.autopay.running import Ran, run_due
 from billing.autopay.telling import tell_upcoming
 
 __all__ = [
+    "DECLINED",
     "WHY",
     "Coming",
     "Planned",

@@ -13,6 +13,7 @@ from tests.billing import paying
 from tests.billing.saved import save_card
 from tests.servers_sandbox import ASKS_ALWAYS
 from tests.world import AT, TODAY
+from web import letters
 
 if TYPE_CHECKING:
     from billing.tables import Card
@@ -274,3 +275,32 @@ def test_no_call_to_the_provider_is_made_with_the_books_locked(world: World, san
     real.__class__ = Watching  # type: ignore[misc]  # watched, not replaced
     run_on(0)
     assert seen == [False]
+
+
+def letters_of(event: str) -> list[letters.Letter]:
+    return [letters.write(mail) for mail in Mail.select().where(Mail.event == event).order_by(Mail.id)]
+
+
+def test_the_mails_of_autopay_say_what_happened_and_what_comes_next(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    later = world.issued()
+    first = letters_of("autopay_on")[0]
+    assert first.subject == "Autopay is on: Visa ending 4242 pays your invoices from Alder & Finch"
+    assert "I agree." in first.text
+    at = AT + timedelta(days=28)
+    autopay.tell_upcoming(at.date(), at=at)
+    upcoming = letters_of("autopay_upcoming")[0]
+    assert upcoming.subject.startswith("£1,164.00 will be charged on Tuesday 22 December 2026: ")
+    assert str(later.number) in upcoming.subject
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="insufficient_funds")
+    run_on(0)
+    failed = letters_of("autopay_failed")[0]
+    assert failed.subject == f"Not charged: £1,164.00 for invoice {invoice.number} from Alder & Finch"
+    assert "because there was not enough money on the card" in failed.text
+    assert "We try again on Wednesday 25 November" in failed.text
+    assert "/i/" in failed.text
+    cards.withdraw(world.acme.id, by=world.bob, at=AT)
+    ended = letters_of("autopay_ended")[0]
+    assert "Why: turned off by Bob Hale" in ended.text
+    with pytest.raises(letters.NotNeeded):
+        letters_of("autopay_upcoming")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from stripe_sandbox import api, control, currencies, hosted_page, pages
+from stripe_sandbox import api, control, currencies, hosted_page, pages, past
 from stripe_sandbox.errors import ApiError
 from stripe_sandbox.settings import HOST, Settings
 from stripe_sandbox.store import Store
@@ -40,6 +40,7 @@ def create(settings: Settings) -> Sandbox:
         webhook_url=settings.webhook_url,
         witness=Witness(settings.is_strict, settings.record_to),
     )
+    past.remember(store, settings.past)
     dispatcher = Dispatcher(store, settings.webhook_secrets)
     app = Flask("stripe_sandbox")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES

@@ -28,6 +28,7 @@ class Settings:
     webhook_url: str = "http://localhost:8000/webhooks/stripe"
     is_strict: bool = False
     record_to: str = ""
+    past: str = ""
 
     @property
     def base_url(self) -> str:
@@ -49,6 +50,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         webhook_url=given.get("SANDBOX_WEBHOOK_URL", usual.webhook_url),
         is_strict=given.get("SANDBOX_STRICT") == "1",
         record_to=given.get("SANDBOX_RECORD", ""),
+        past=given.get("SANDBOX_PAST", ""),
     )
     if not settings.secret_key.startswith("sk_test_"):
         raise Refused("The Stripe sandbox accepts test keys only: STRIPE_SECRET_KEY must begin with sk_test_.")

@@ -139,4 +139,6 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("POST", "/admin/customers/<int:customer_id>/edit"): CUSTOMER_FOR_ADMINS,
     ("GET", "/admin/settings"): LOOKING_STAFF,
     ("POST", "/admin/settings"): ADMINS,
+    ("GET", "/admin/settings/payments"): LOOKING_STAFF,
+    ("POST", "/admin/settings/payments"): ADMINS,
 }  # fmt: skip

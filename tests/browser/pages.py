@@ -196,6 +196,10 @@ ADMIN_ROWS = [
     Row("admin.settings", "stored", "sam", "/admin/settings"),
     Row("admin.settings", "refused", "sam", "/admin/settings", send("Save settings", name="", country="")),
     Row("admin.settings", "to look at", "vic", "/admin/settings"),
+    Row("admin.payment_settings", "stored", "sam", "/admin/settings/payments"),
+    Row("admin.payment_settings", "refused", "sam", "/admin/settings/payments",
+        send("Save settings", early_rate="2", credit_prefix="", late_fee_grace="soon")),
+    Row("admin.payment_settings", "to look at", "vic", "/admin/settings/payments"),
 ]
 OTHER_ROWS = [
     Row("demo.mail", "caught", "nobody", "/demo/mail"),

@@ -133,19 +133,20 @@ def test_production_has_no_such_page(database: TestDatabase, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def planted(database: TestDatabase, now: MovedClock) -> TestDatabase:
+def planted(database: TestDatabase, now: MovedClock, tmp_path: Path) -> TestDatabase:
     assert now, "the business is as old as the clock says"
-    plant()
+    plant(tmp_path)
     return database
 
 
-def plant(number: int = 1) -> None:
+def plant(folder: Path, number: int = 1) -> None:
     seed.plant(
         customers_wanted=9,
         invoices_wanted=30,
         seed=number,
         staff_password="amber-basin-birch-cedar-11",
         customer_password="olive-orchid-pebble-pepper-22",
+        folder=folder,
     )
 
 
@@ -186,7 +187,7 @@ def test_the_same_seed_makes_the_same_business(
     again.mkdir()
     real = db.database.obj
     with databases.fresh_sqlite(request.getfixturevalue("sqlite_template"), again):
-        plant()
+        plant(again)
         assert business() == before, f"planted on {planted.kind}, then on SQLite"
     db.use(real)
 

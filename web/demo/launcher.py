@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from web.demo import seed_words
+from web.demo.seed_gateway import PAST_FILE
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -111,6 +112,8 @@ def main(arguments: list[str]) -> int:
         kept = _secrets(folder)
         environment = os.environ | _environment(folder, ports, kept)
         _prepare(environment, kept)
+        if (folder / PAST_FILE).exists():  # the seed's payments, so that the sandbox can give them back
+            environment |= {"SANDBOX_PAST": str(folder / PAST_FILE)}
         parts = _parts(folder, ports, environment)
         _start(parts, environment)
         print(_welcome(folder, ports, kept), flush=True)

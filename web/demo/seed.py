@@ -7,6 +7,7 @@ tokens, message ids) is random here too. Payments go through settle(), with a ga
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import random
 import sys
@@ -23,11 +24,12 @@ from billing.db import transaction
 from billing.tables import Invoice, Link, Mail, Payment, Rendering
 from web.demo import seed_words as words
 from web.demo.seed_drafts import drafted
-from web.demo.seed_gateway import Remembered
+from web.demo.seed_gateway import PAST_FILE, Remembered
 from web.demo.seed_lives import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from billing.tables import Customer
     from web.demo.seed_lives import Fate, Life
@@ -45,9 +47,9 @@ def holds_a_business() -> bool:
 
 
 def plant(
-    *, customers_wanted: int, invoices_wanted: int, seed: int, staff_password: str, customer_password: str
+    *, customers_wanted: int, invoices_wanted: int, seed: int, staff_password: str, customer_password: str, folder: Path
 ) -> None:
-    """Fill the empty database of this process, and tell how far it is."""
+    """Fill the empty database of this process, and tell how far it is. `folder` gets what the sandbox remembers."""
     now = clock.now()
     logging.getLogger("billing").setLevel(logging.ERROR)  # what is kept as credit is part of the story here
     passwords.use_cheap_hashes()  # a first sign-in makes a careful one
@@ -60,6 +62,8 @@ def plant(
         garden.grow()
         with transaction():
             _close_the_past(now - timedelta(days=FRESH_DAYS))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / PAST_FILE).write_text(json.dumps(remembered.past()), encoding="utf-8")
     finally:
         gateway.use(None)
     _say(f"\r{' ' * 40}\r" if sys.stdout.isatty() else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from billing.gateway import BalanceMovement, Chargeback, CheckoutSession, Event, Fee, GivenBack, Intent, NoSuchObject
+from web.demo.seed_words import CARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FEE_PPM = 15_000  # 1.5 % and 20, as card payments cost in the demo's past
 FEE_FIXED_MINOR = 20
+PAST_FILE = "past.json"  # in the demo's folder: what the sandbox is to remember
 
 
 @dataclass
@@ -45,6 +47,22 @@ class Remembered:
         )
         self.intents[intent.id] = intent
         return intent.id
+
+    def past(self) -> list[dict[str, object]]:
+        """The payments as the sandbox remembers them (stripe_sandbox/README.md)."""
+        return [
+            {
+                "intent": intent.id,
+                "charge": intent.charge_id,
+                "attempt_id": intent.reference,
+                "amount": intent.received_minor,
+                "fee": intent.fee.minor if intent.fee else 0,
+                "currency": intent.currency.lower(),
+                "card": CARDS[intent.method],
+                "created": int(intent.charged_at.timestamp()) if intent.charged_at else 0,
+            }
+            for intent in self.intents.values()
+        ]
 
     def create_customer(self, *, name: str, email: str, reference: str, key: str) -> str:
         """Guests alone pay in the past."""

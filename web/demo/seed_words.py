@@ -104,7 +104,8 @@ OFFERS = (
     Offer("Loose leaf tea, 500 g", "tin", ("11.20",), ("2", "4", "6"), zero_rated=True),
 )
 SUBJECTS = ("{month} services", "{month} lease and supplies", "Coffee supplies, {month}", "Maintenance in {month}")
-METHODS = ("Visa ending 4242", "Mastercard ending 4444", "American Express ending 8431", "Visa debit ending 5556")
+CARDS = {"Visa ending 4242": "4242424242424242", "Mastercard ending 4444": "5555555555554444"}  # the sandbox's own
+METHODS = tuple(CARDS)
 VOID_REASONS = (
     "Raised for the wrong site; a new invoice follows.",
     "Order was cancelled before delivery.",

@@ -1,0 +1,170 @@
+"""Documents: drafted, edited, issued in every shape, voided; and moves that must be refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from billing import fee_rules, instalments, invoices, money, payments, seller
+from billing.tables import Invoice, Seller
+from tests.simulation.life import MONEY, Life
+from tests.simulation.oracle import Bill
+
+if TYPE_CHECKING:
+    from billing.tables import Customer
+
+SMALL = st.integers(0, 30)
+RATES = (("S", 200_000), ("S", 50_000), ("S", 77_000), ("Z", 0), ("E", 0))
+THRESHOLDS = (None, 20_000, 500_000)
+LEAST_PARTS = (0, 100, 1_000)
+LATE_FEES = (
+    fee_rules.Rule(),
+    fee_rules.Rule(shape=fee_rules.FLAT, minor=4_000, grace_days=3),
+    fee_rules.Rule(shape=fee_rules.PERCENT, ppm=50_000, grace_days=0, cap_ppm=100_000),
+    fee_rules.Rule(shape=fee_rules.YEARLY, yearly_ppm=80_000, grace_days=5),
+)
+lines = st.lists(
+    st.tuples(
+        st.sampled_from(("1", "2", "0.5", "3")),
+        st.integers(1, 60_000),
+        st.integers(0, len(RATES) - 1),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+class BillingRules(Life):
+    """From a draft to a void."""
+
+    @initialize(threshold=SMALL, least=SMALL, late=SMALL, per_line=st.booleans())
+    def the_seller_decides(self, threshold: int, least: int, late: int, per_line: bool) -> None:  # noqa: FBT001
+        """Another policy in every life."""
+        policy = seller.SellerPolicy(
+            least_part_minor=self.pick(LEAST_PARTS, least),
+            late_fee=self.pick(LATE_FEES, late),
+            approval_over_minor=self.pick(THRESHOLDS, threshold),
+        )
+        seller.save_policy(policy, version=seller.get().version, by=self.sam, at=self.now)
+        if per_line:
+            Seller.update(rounding_rule="per_line").execute()
+
+    @rule(who=SMALL, rows=lines, discount=SMALL, shape=SMALL)
+    def draft(self, who: int, rows: list[tuple[str, int, int]], discount: int, shape: int) -> None:
+        """Something new is billed."""
+        customer = self.pick(self.cast.customers, who)
+        content = self.content(customer, rows, discount, shape)
+        answer = self.ask("draft", lambda: invoices.draft(customer.id, content, by=self.sam, at=self.now), must=True)
+        made = answer.given
+        self.oracle.bills[made.id] = Bill(
+            id=made.id, customer_id=customer.id, currency=customer.currency, version=made.version
+        )
+        if shape % 3:  # most drafts are issued soon
+            self.issue_bill(self.oracle.bills[made.id])
+
+    @precondition(lambda self: self.oracle.bills)
+    @rule(which=SMALL, rows=lines, shape=SMALL, stale=st.booleans())
+    def edit(self, which: int, rows: list[tuple[str, int, int]], shape: int, stale: bool) -> None:  # noqa: FBT001
+        """A draft changes; an issued invoice, or a page of yesterday, does not."""
+        bill = self.pick(list(self.oracle.bills.values()), which)
+        customer = next(one for one in self.cast.customers if one.id == bill.customer_id)
+        content = self.content(customer, rows, 0, shape)
+        version = bill.version - stale
+        answer = self.ask(
+            "edit a draft", lambda: invoices.edit(bill.id, content, version=version, by=self.sam, at=self.now)
+        )
+        if answer.done:
+            assert bill.status == "draft", "only drafts change"
+            assert not stale, "nobody overwrites what they have not seen"
+            bill.version = answer.given.version
+
+    @precondition(lambda self: self.oracle.bills)
+    @rule(which=SMALL)
+    def remove(self, which: int) -> None:
+        """A draft is thrown away."""
+        bill = self.pick(list(self.oracle.bills.values()), which)
+        answer = self.ask(
+            "remove a draft", lambda: invoices.remove_draft(bill.id, version=bill.version, by=self.sam, at=self.now)
+        )
+        if answer.done:
+            assert bill.status == "draft", "documents stay"
+            del self.oracle.bills[bill.id]
+
+    @precondition(lambda self: self.oracle.bills)
+    @rule(which=SMALL, yesterday=st.booleans())
+    def issue(self, which: int, yesterday: bool) -> None:  # noqa: FBT001
+        """Any invoice, also one that is issued or void."""
+        self.issue_bill(self.pick(list(self.oracle.bills.values()), which), yesterday=yesterday)
+
+    @precondition(lambda self: self.oracle.bills)
+    @rule(which=SMALL, release=st.booleans())
+    def void(self, which: int, release: bool) -> None:  # noqa: FBT001
+        """Any invoice, after closing the pages in which it might be paid, or not."""
+        bill = self.pick(list(self.oracle.bills.values()), which)
+        if release and bill.status == "issued":
+            self.ask("release", lambda: payments.release(bill.id, by=self.sam, at=self.now), keeps=MONEY)
+        answer = self.ask("void", lambda: invoices.void(bill.id, reason="Twice", by=self.sam, at=self.now))
+        if answer.done:
+            assert (bill.status, bill.owes) == ("issued", bill.total), "only what had no effect"
+            assert not any(bill.applied.values()), "only what had no effect"
+            bill.status, bill.owes, bill.version = "void", 0, answer.given.version
+
+    def issue_bill(self, bill: Bill, *, yesterday: bool = False) -> None:
+        """Issue it today, or as of yesterday, which the numbers may forbid."""
+        row: Invoice = Invoice.get_by_id(bill.id)
+        name = "issue"
+        if row.early_ppm:
+            name = "issue with early terms"
+        elif instalments.of_draft(row):
+            name = "issue with instalments"
+        on = self.today - timedelta(days=1) if yesterday else self.today
+        answer = self.ask(name, lambda: invoices.issue(bill.id, on=on, version=bill.version, by=self.sam, at=self.now))
+        if not answer.done:
+            return
+        made = answer.given
+        assert bill.status == "draft", "issued once"
+        assert bill.waits_for is None, "a replacement waits for its credit note"
+        bill.status, bill.version, bill.issue_on = "issued", made.version, made.issue_on
+        bill.total = bill.owes = made.total_minor
+        bill.early_days, bill.early_ppm = made.early_days, made.early_ppm
+
+    def content(
+        self, customer: Customer, rows: list[tuple[str, int, int]], discount: int, shape: int
+    ) -> invoices.DraftContent:
+        """What a draft says. Prices in dinars end in 0 mostly, so that a card can carry them."""
+        step = 10 if customer.currency == "KWD" and discount % 4 else 1
+        written = tuple(
+            invoices.LineContent(
+                description=f"Work {at}",
+                quantity=Decimal(quantity),
+                unit_price=money.to_decimal(price * step, customer.currency),
+                tax_category=RATES[rate][0],
+                tax_rate_ppm=RATES[rate][1] if step == 1 else 0,
+                tax_reason="Exempt" if RATES[rate][0] == "E" else "",
+            )
+            if step == 1
+            else invoices.LineContent(
+                description=f"Work {at}",
+                quantity=Decimal(1),
+                unit_price=money.to_decimal(price * step, customer.currency),
+                tax_category="Z",
+            )
+            for at, (quantity, price, rate) in enumerate(rows)
+        )
+        off = invoices.DiscountContent(kind="percent", value=100_000) if discount % 7 == 6 and step == 1 else None
+        parts: tuple[instalments.PartContent, ...] = ()
+        if shape % 5 == 3:
+            later = self.today + timedelta(days=40)
+            parts = tuple(instalments.with_deposit(300_000, rest_on=later))
+        return invoices.DraftContent(
+            lines=written,
+            terms_days=(0, 14, 30)[shape % 3],
+            discount=off or invoices.DiscountContent(),
+            early_days=0 if shape % 5 else (10 if shape % 3 else 0),
+            early_ppm=0 if shape % 5 else (20_000 if shape % 3 else 0),
+            parts=parts,
+        )

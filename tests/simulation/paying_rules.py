@@ -1,0 +1,246 @@
+"""Paying in the portal: every plan, every way a page can end, and every way to hear of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from billing import credits as customer_credits
+from billing import early_discounts, payments
+from billing.tables import UNFINISHED, Attempt, Customer, Invoice
+from tests.simulation.life import MONEY, Intention, Life
+
+if TYPE_CHECKING:
+    from billing.actors import Actor
+    from tests.simulation.bank.till import Fault
+    from tests.simulation.oracle import Bill
+
+SMALL = st.integers(0, 30)
+FAULTS: tuple[Fault, ...] = ("", "", "", "", "lost before", "lost after")
+faults = st.sampled_from(FAULTS)
+
+
+class PayingRules(Life):
+    """What payers and their pages do."""
+
+    @precondition(lambda self: any(bill.owes for bill in self.oracle.bills.values()))
+    @rule(who=SMALL, first=SMALL, many=st.integers(1, 3), part=st.integers(1, 10), credit=st.booleans(), fault=faults)
+    def start(self, who: int, first: int, many: int, part: int, credit: bool, fault: Fault) -> None:  # noqa: FBT001
+        """Press Pay: some invoices of a customer, in full or in part, with credit or without."""
+        bill = self.pick([bill for bill in self.oracle.issued() if bill.owes], first)
+        payer = self.pick(self.cast.payers[bill.customer_id], who)
+        chosen = self._from(bill, many)
+        planned, uses = self._plan(chosen, part, credit=credit)
+        name = "start paying in part" if part < 8 else "start paying in full"
+        name = "start paying several" if len(chosen) > 1 else name
+        name = "start paying with credit" if uses else name
+        self._begin(name, bill.customer_id, planned, uses, payer, fault)
+
+    @rule(who=SMALL, minor=st.integers(1, 9_000), fault=faults)
+    def start_ahead(self, who: int, minor: int, fault: Fault) -> None:
+        """Pay before anything is owed."""
+        customer = self.pick(self.cast.customers, who)
+        payer = self.cast.payers[customer.id][0]
+        ahead = payments.Ahead(customer.currency, minor * 10)
+        meant = Intention(customer_id=customer.id, uses=(), paid={})
+        self.bank.fault = fault
+        self.ask(
+            "start paying ahead",
+            lambda: payments.start_checkout(
+                customer_id=customer.id, planned=(), nonce=self.nonce(), payer=payer, at=self.now, ahead=ahead
+            ),
+            keeps=MONEY,
+            meant=meant,
+        )
+
+    @precondition(lambda self: self.intentions)
+    @rule(which=SMALL, who=SMALL)
+    def take_over(self, which: int, who: int) -> None:
+        """Another person of the customer pays instead, or a stranger tries."""
+        attempt = self._attempt(which)
+        bills = [self.oracle.bills[bill_id] for bill_id in self.intentions[attempt.id].paid]
+        bills = [bill for bill in bills if bill.owes]
+        if not bills:
+            return
+        payer = self.pick(self.cast.payers[attempt.customer_id], who)
+        planned, _ = self._plan(bills, 10, credit=False)
+        meant = Intention(
+            customer_id=attempt.customer_id,
+            uses=(),
+            paid={plan.invoice_id: plan.minor for plan in planned if plan.minor},
+        )
+        self.ask(
+            "take over",
+            lambda: payments.take_over(
+                attempt.id,
+                customer_id=attempt.customer_id,
+                planned=planned,
+                nonce=self.nonce(),
+                payer=payer,
+                at=self.now,
+            ),
+            keeps=MONEY,
+            meant=meant,
+        )
+
+    @precondition(lambda self: self.intentions)
+    @rule(which=SMALL)
+    def cancel(self, which: int) -> None:
+        """The payer thinks again."""
+        attempt = self._attempt(which)
+        payer = next((one for one in self.cast.payers[attempt.customer_id] if one.key == attempt.payer), None)
+        if payer is not None:
+            self.ask("cancel", lambda: payments.cancel(attempt, by=payer, at=self.now), keeps=MONEY)
+
+    # In the page.
+
+    @precondition(lambda self: self._open_pages())
+    @rule(which=SMALL, how=st.integers(0, 9))
+    def payer_pays(self, which: int, how: int) -> None:
+        """The payer fills in the page; the bank takes it, later or not at all, or something else than was asked."""
+        page = self.pick(self._open_pages(), which)
+        if how == 0:
+            self.bank.decline(page)
+            self.happens("payer is declined")
+        elif how == 1:
+            self.bank.pay(page, minor=self.bank.pages[page].minor + 100)
+            self.happens("payer pays another amount")
+        elif how == 2:
+            self.bank.pay(page, currency="EUR")
+            self.happens("payer pays in another currency")
+        elif how in {3, 4}:
+            self.bank.pay(page, delayed=True)
+            self.happens("payer pays by debit")
+        else:
+            self.bank.pay(page, fee_is_known=how != 5)
+            self.happens("payer pays by card")
+
+    @precondition(lambda self: self._on_their_way())
+    @rule(which=SMALL, lands=st.booleans())
+    def debit_ends(self, which: int, lands: bool) -> None:  # noqa: FBT001
+        """After days it lands, or bounces."""
+        intent_id = self.pick(self._on_their_way(), which)
+        if lands:
+            self.bank.land(intent_id)
+            self.happens("debit lands")
+        else:
+            self.bank.bounce(intent_id)
+            self.happens("debit bounces")
+
+    @rule(which=SMALL, minor=st.integers(30, 5_000), how=st.integers(0, 3))
+    def stranger_pays(self, which: int, minor: int, how: int) -> None:
+        """Money that no page asked for: of an attempt that has its money, of a known customer, of nobody."""
+        refs = sorted(str(one.stripe_id) for one in Customer.select().where(Customer.stripe_id.is_null(False)))
+        attempts = list(self.intentions)
+        customer_ref = self.pick(refs, which) if refs and how in {1, 3} else None
+        reference = self.pick(attempts, which) if attempts and how in {2, 3} else ""
+        currency = self.pick(self.cast.customers, which).currency
+        self.bank.stranger(reference=reference, customer_ref=customer_ref, minor=minor * 10, currency=currency)
+        self.happens("payment for an attempt comes from elsewhere" if reference else "stranger pays")
+
+    # Hearing of it, in any order and any number of times.
+
+    @precondition(lambda self: self.bank.monies)
+    @rule(which=SMALL, newest=st.booleans())
+    def hear_of_money(self, which: int, newest: bool) -> None:  # noqa: FBT001
+        """A webhook of a payment: first, again, or late."""
+        known = sorted(self.bank.untold & self.bank.monies.keys()) if newest else []
+        intent_id = self.pick(known or list(self.bank.monies), which)
+        self.ask("hear of money", lambda: payments.settle(intent_id, at=self.now), must=True)
+
+    @precondition(lambda self: self.intentions)
+    @rule(which=SMALL)
+    def hear_of_page(self, which: int) -> None:
+        """A webhook of a page, or the return from it."""
+        attempt = self._attempt(which)
+        self.ask("ask about a page", lambda: payments.check(attempt, at=self.now), must=True)
+
+    @rule()
+    def sweep(self) -> None:
+        """The worker catches up."""
+        self.ask("sweep payments", lambda: payments.sweep(self.now), must=True)
+
+    # Plans.
+
+    def nonce(self) -> str:
+        """A page's own."""
+        return f"n-{len(self.intentions)}-{self.now.timestamp():.0f}"
+
+    def _begin(
+        self,
+        name: str,
+        customer_id: int,
+        planned: list[payments.Planned],
+        uses: list[payments.CreditUse],
+        payer: Actor,
+        fault: Fault,
+    ) -> None:
+        nonce = self.nonce()
+        meant = Intention(
+            customer_id=customer_id,
+            uses=tuple((str(use.key), use.invoice_id, use.minor) for use in uses),
+            paid={plan.invoice_id: plan.minor for plan in planned if plan.minor},
+        )
+        if not meant.paid:
+            plan = payments.Plan(customer_id=customer_id, planned=tuple(planned), uses=tuple(uses))
+            answer = self.ask(
+                "pay by credit alone",
+                lambda: payments.pay_by_credit(plan, nonce=nonce, payer=payer, at=self.now),
+                keeps=MONEY,
+            )
+            if answer.done:
+                self.use_credit(meant)
+                self.settle_early({plan.invoice_id for plan in planned}, self.today)
+            return
+        self.bank.fault = fault
+        self.ask(
+            name,
+            lambda: payments.start_checkout(
+                customer_id=customer_id, planned=planned, uses=uses, nonce=nonce, payer=payer, at=self.now
+            ),
+            keeps=MONEY,
+            meant=meant,
+        )
+
+    def _from(self, bill: Bill, many: int) -> list[Bill]:
+        """An invoice and some more of the same customer."""
+        others = [other for other in self.oracle.open_of(bill.customer_id) if other.id != bill.id]
+        return [bill, *others[: many - 1]]
+
+    def _plan(
+        self, bills: list[Bill], part: int, *, credit: bool
+    ) -> tuple[list[payments.Planned], list[payments.CreditUse]]:
+        """What the person sees and agrees to. Below 8 tenths a part is paid; else all, or what is asked for early."""
+        free = {worth.key: worth.free for worth in self.oracle.spendable(bills[0].customer_id, bills[0].currency)}
+        planned, uses = [], []
+        for bill in bills:
+            offer = early_discounts.offer(Invoice.get_by_id(bill.id), self.today)
+            wanted = offer.pay_minor if offer else bill.owes
+            if part < 8:
+                wanted = max(bill.owes * part // 10, 1)
+            by_credit = 0
+            for key in free if credit else ():
+                minor = min(free[key], wanted - by_credit)
+                if minor:
+                    uses.append(payments.CreditUse(customer_credits.key_of(key), bill.id, minor))
+                    free[key] -= minor
+                    by_credit += minor
+            planned.append(payments.Planned(bill.id, wanted - by_credit, bill.owes))
+        return planned, uses
+
+    def _attempt(self, which: int) -> Attempt:
+        """Any attempt, the unfinished ones first."""
+        unfinished = [
+            row.id
+            for row in Attempt.select(Attempt.id).where(Attempt.status.in_(UNFINISHED)).order_by(Attempt.created_at)
+        ]
+        attempt: Attempt = Attempt.get_by_id(self.pick(unfinished or list(self.intentions), which))
+        return attempt
+
+    def _open_pages(self) -> list[str]:
+        return [page.id for page in self.bank.pages.values() if page.minor and self.bank.is_open(page.id)]
+
+    def _on_their_way(self) -> list[str]:
+        return [money.id for money in self.bank.monies.values() if money.status == "processing"]

@@ -15,6 +15,7 @@ from flask.cli import AppGroup, with_appcontext
 from billing import (
     audit,
     clock,
+    comparing,
     db,
     documents,
     gateway,
@@ -98,6 +99,7 @@ def seed(customers: int, invoices: int, number: int, *, where_empty: bool) -> No
             seed=number,
             staff_password=os.environ.get(STAFF_PASSWORD_VARIABLE) or seed_words.password(),
             customer_password=os.environ.get(CUSTOMER_PASSWORD_VARIABLE) or seed_words.password(),
+            folder=_settings().data_dir,
         )
 
 
@@ -184,18 +186,34 @@ def render_documents(*, given_up: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, comparing.MOST_DAYS),
+    default=comparing.USUAL_DAYS,
+    show_default=True,
+    help="How far back to compare Stripe's own list with the books.",
+)
 @with_appcontext
-def reconcile() -> None:
-    """Ask the card provider about everything unsettled. Fails where it cannot be asked."""
+def reconcile(days: int) -> None:
+    """Ask Stripe about everything unsettled, and book what the books lack. Fails where it cannot be asked."""
     gateway.use(stripe_gateway.from_settings(_settings(), patient=True))
+    at = clock.now()
     with db.connection():
         try:
-            caught, swept = stripe_events.reconcile(clock.now())
+            caught, swept = stripe_events.reconcile(at, days=days)
         except Refusal as refusal:
             _refuse(refusal.message)
-    click.echo(f"Events: {caught.missed} missed, {caught.retried} tried again, {caught.failed} failed.")
-    click.echo(f"Payments: {swept.asked} asked, {swept.moved} moved, {swept.unanswered} unanswered.")
-    if caught.failed or swept.unanswered:
+        click.echo(f"Events: {caught.missed} missed, {caught.retried} tried again, {caught.failed} failed.")
+        click.echo(f"Payments: {swept.asked} asked, {swept.moved} moved, {swept.unanswered} unanswered.")
+        try:
+            compared = comparing.compare(at, days=days)
+        except Refusal as refusal:
+            _refuse(f"Stripe's own list could not be read: {refusal}")
+        click.echo(
+            f"Movements: {compared.looked} compared, {compared.booked} booked, {compared.differences} unexplained, "
+            f"{compared.unanswered} unanswered."
+        )
+    if caught.failed or swept.unanswered or compared.unanswered:
         sys.exit(1)
 
 

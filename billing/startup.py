@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from peewee import PeeweeException, PostgresqlDatabase
 
-from billing import db, gateway, links, stripe_gateway
+from billing import comparing, db, gateway, links, stripe_gateway
+from billing.errors import Refusal
 from billing.settings import SettingsRefused
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def start(settings: Settings, *, patient: bool = False) -> None:
     """Make this process speak to the settings' database and to Stripe, and mint and know its links.
 
     `patient` is for the worker and commands: nobody waits for the answer, so Stripe is retried and given more time.
-    Raises SettingsRefused in production, where the database does not keep what it commits.
+    Raises SettingsRefused in production, where the database does not keep what it commits, and where the key of Stripe
+    is another customer's than the one whose money is in the books.
     """
     if settings.production:
         reasons = unsafe(settings.database_url)
@@ -66,6 +68,19 @@ def start(settings: Settings, *, patient: bool = False) -> None:
     db.use(db.open_database(settings.database_url))
     links.use(settings.secret_key, settings.public_base_url)
     gateway.use(stripe_gateway.from_settings(settings, patient=patient))
+    if settings.production and settings.stripe_secret_key:
+        _refuse_strange_gateway()
+
+
+def _refuse_strange_gateway() -> None:
+    """Stripe that does not answer, and tables that are not laid yet, stop nobody: the worker asks again."""
+    try:
+        with db.connection():
+            comparing.recognise()
+    except comparing.StrangeGateway as refusal:
+        raise SettingsRefused([refusal.message]) from refusal
+    except (Refusal, PeeweeException) as error:
+        log.warning("Stripe could not be asked who we are: %s", type(error).__name__)
 
 
 def unsafe(url: str) -> list[str]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from huey import RedisHuey, SqliteHuey, crontab
 from huey.serializer import SignedSerializer
 
-from billing import clock, db, documents, outbox, sessions, sign_in, startup, stripe_events
+from billing import clock, comparing, db, documents, outbox, sessions, sign_in, startup, stripe_events
+from billing.errors import Refusal
 from billing.rendering import Renderer, invoice_html
 from billing.settings import Settings, SettingsRefused
 from billing.tables import Rendering
@@ -91,6 +92,7 @@ class Work:
         self.render_documents = Alone(self._render_documents)
         self.deliver_mail = Alone(self._deliver_mail)
         self.sweep_payments = Alone(self._sweep_payments)
+        self.compare_books = Alone(self._compare_books)
         self.forget_old = Alone(self._forget_old)
         self.drawn: Callable[[], object] = self.deliver_mail
 
@@ -106,8 +108,23 @@ class Work:
     def _sweep_payments(self) -> None:
         if self.settings.stripe_secret_key:
             with db.connection():
-                caught, swept = stripe_events.reconcile(clock.now())
-                log.info("payments: %s, %s", caught, swept)
+                try:
+                    caught, swept = stripe_events.reconcile(clock.now())
+                except comparing.StrangeGateway as refusal:
+                    log.error("%s", refusal.message)  # noqa: TRY400 - an answer, not a defect
+                else:
+                    log.info("payments: %s, %s", caught, swept)
+
+    def _compare_books(self) -> None:
+        """Once a day: lost chargebacks that an appeal may have won, then Stripe's own list against the books."""
+        if not self.settings.stripe_secret_key:
+            return
+        with db.connection():
+            try:
+                stripe_events.reconcile(clock.now(), days=comparing.USUAL_DAYS)
+                log.info("compared: %s", comparing.compare(clock.now()))
+            except Refusal as refusal:
+                log.warning("the books could not be compared: %s", refusal)
 
     def _forget_old(self) -> None:
         with db.connection():
@@ -170,6 +187,7 @@ def _declare(huey: Any, work: Work) -> None:  # noqa: ANN401 - huey has no types
     deliver = huey.task(name="deliver_mail")(work.deliver_mail)
     work.drawn = deliver  # in another thread: a slow mail server does not hold up the drawing
     sweep = huey.task(name="sweep_payments")(work.sweep_payments)
+    compare = huey.task(name="compare_books")(work.compare_books)
 
     def look() -> None:
         render()
@@ -179,16 +197,19 @@ def _declare(huey: Any, work: Work) -> None:  # noqa: ANN401 - huey has no types
     huey.periodic_task(crontab(minute="*"), name="every_minute")(look)
     huey.periodic_task(crontab(minute="*/10"), name="every_ten_minutes")(work.sweep_payments)
     huey.periodic_task(crontab(minute="17"), name="every_hour")(work.forget_old)
+    huey.periodic_task(crontab(minute="41", hour="3"), name="every_night")(work.compare_books)
     outbox.wake[:] = [ask]
     huey.storage.flush_queue()
     ask()
     sweep()
+    compare()
 
 
 def main() -> int:
     """Read the settings from the environment and run."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("huey").setLevel(logging.WARNING)
+    for chatty in ("huey", "stripe"):  # one line for each call to Stripe would bury what matters
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment(os.environ)
         reasons = settings.refusals()

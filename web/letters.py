@@ -19,6 +19,7 @@ import jinja2
 from billing import allocations, autopay, clock, formatting, links, seller
 from billing.formatting import DEFAULT_LOCALE
 from billing.tables import CreditNote, Document, Invoice, Mail, Payment
+from web import letters_money_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,6 +258,14 @@ def _charged(invoice: Invoice, mail: Mail) -> dict[str, Any]:
     return _about(invoice, mail) | told
 
 
+def _refund(mail: Mail, _head: Letterhead) -> Told:
+    return letters_money_back.refund(mail), ()
+
+
+def _chargeback_opened(mail: Mail, head: Letterhead) -> Told:
+    return letters_money_back.chargeback(mail, time_zone=head.time_zone, locale=_locale(mail)), ()
+
+
 def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:
     code, minutes = str(mail.context["code"]), mail.context["minutes"]
     if clock.now() >= mail.queued_at + timedelta(minutes=minutes):
@@ -269,12 +278,15 @@ _EVENTS: dict[str, Callable[[Mail, Letterhead], Told]] = {
     "autopay_failed": _autopay_failed,
     "autopay_on": _autopay_on,
     "autopay_upcoming": _autopay_upcoming,
+    "chargeback_opened": _chargeback_opened,
     "credit_note_issued": _credit_note_issued,
     "invoice_corrected": _invoice_corrected,
     "invoice_issued": _invoice_issued,
     "invoice_link": _invoice_link,
     "invoice_voided": _invoice_voided,
     "receipt": _receipt,
+    "refund_failed": _refund,
+    "refund_sent": _refund,
     "sign_in_code": _sign_in_code,
 }
 

@@ -135,7 +135,7 @@ def decide(
     approval = about(credit_note_id=credit_note_id, refund_id=refund_id, write_off_id=write_off_id)
     if approval is None:
         raise AlreadyDecided(None)
-    approval = cast("Approval", lock(Approval.select().where(Approval.id == approval.id)).get())
+    approval = lock(Approval.select().where(Approval.id == approval.id)).get()
     if approval.decided_at is not None:
         raise AlreadyDecided(approval)
     if approval.requested_by_id == by.user_id:
@@ -224,7 +224,7 @@ def _waiting(
     return Waiting(
         id=id_,
         kind=kind,
-        subject_id=cast("int", subject_id),
+        subject_id=subject_id,
         customer_id=customer_id,
         customer_name=customer_name,
         invoice_id=invoice_id,

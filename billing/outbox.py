@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
-from operator import or_
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from peewee import fn
@@ -30,8 +30,15 @@ SERVER_WAIT = timedelta(minutes=1)
 KILLED = "Each worker that took it ended before it could say what came of it."
 SECRET = frozenset({"sign_in_code"})  # what these said is forgotten once they left
 ISSUED = "invoice_issued"
+CORRECTED = "invoice_corrected"  # a new invoice and the credit note of the one it replaces
 # These carry a PDF, so they wait until it is stored: the event, and the column of what the PDF is of.
-NEEDS_PDF = ((ISSUED, "invoice"), ("credit_note_issued", "credit_note"), ("receipt", "payment"))
+NEEDS_PDF = (
+    (ISSUED, "invoice"),
+    (CORRECTED, "invoice"),
+    (CORRECTED, "credit_note"),
+    ("credit_note_issued", "credit_note"),
+    ("receipt", "payment"),
+)
 
 MOST_SHOWN = 200
 
@@ -121,7 +128,7 @@ def accepted(mail: Mail, at: datetime) -> bool:
         finished = _finish(mail, state="accepted", accepted_at=at, error="")
         if finished and mail.event in SECRET:
             Mail.update(context={}).where(Mail.id == mail.id).execute()
-        if finished and mail.event == ISSUED:
+        if finished and mail.event in {ISSUED, CORRECTED}:
             Invoice.update(sent_at=at).where((Invoice.id == mail.invoice_id) & Invoice.sent_at.is_null()).execute()
     return finished
 
@@ -197,15 +204,15 @@ def _due(at: datetime) -> Any:  # noqa: ANN401 - a Peewee query
         Mail.state.in_(["queued", "sending"])
         & (Mail.due_at <= at)
         & ((Mail.state == "queued") | (Mail.lease_until < at))
-        & (Mail.event.not_in([event for event, _ in NEEDS_PDF]) | reduce(or_, map(_is_drawn, NEEDS_PDF)))
+        & reduce(and_, map(_waits_no_more, NEEDS_PDF))
     )
 
 
-def _is_drawn(need: tuple[str, str]) -> Any:  # noqa: ANN401 - a Peewee expression
+def _waits_no_more(need: tuple[str, str]) -> Any:  # noqa: ANN401 - a Peewee expression
     event, paper = need
     drawn = Document.select(Document.id).where(getattr(Document, paper) == getattr(Mail, paper))
     is_about_none = getattr(Mail, paper).is_null()  # a receipt of before receipts were drawn
-    return (Mail.event == event) & (is_about_none | fn.EXISTS(drawn))
+    return (Mail.event != event) | is_about_none | fn.EXISTS(drawn)
 
 
 def _finish(mail: Mail, **values: Any) -> bool:  # noqa: ANN401 - columns of Mail

@@ -5,7 +5,7 @@ Created (waiting for a second person above the threshold), written off, and perh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from billing import approvals, audit, clock, formatting, ledger, seller
 from billing.db import lock, transaction
@@ -117,7 +117,7 @@ def decide(write_off_id: int, *, approved: bool, note: str, by: Actor, at: datet
     waiting = get(write_off_id)
     with transaction():
         invoice = _locked(waiting.invoice_id)
-        write_off = cast("WriteOff", lock(WriteOff.select().where(WriteOff.id == write_off_id)).get())
+        write_off: WriteOff = lock(WriteOff.select().where(WriteOff.id == write_off_id)).get()
         approvals.decide(approved=approved, note=note, by=by, at=at, write_off_id=write_off_id)
         if approved:
             refuse_while_paying(invoice)

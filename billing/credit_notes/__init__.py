@@ -13,6 +13,7 @@ from billing.credit_notes.content import (
     LinePart,
     RefundPart,
     destinations_of,
+    refuse_what_is_wrong,
 )
 from billing.credit_notes.deciding import decide, lock_waiting
 from billing.credit_notes.issuing import (
@@ -103,6 +104,7 @@ __all__ = [
     "page",
     "propose",
     "record_issue",
+    "refuse_what_is_wrong",
     "spend",
     "taxes",
     "write",

@@ -175,8 +175,9 @@ def _net_of(line: LineLeft, part: LinePart, currency: str) -> int:
             )
         return part.net_minor
     assert part.quantity is not None, "see above"
-    if part.quantity < 0 or part.quantity > max(line.quantity_left, 0):
-        words = formatting.quantity(max(line.quantity_left, Decimal(0)))
+    most = max(line.quantity_left, Decimal(0))
+    if not 0 <= part.quantity <= most:
+        words = formatting.quantity(most)
         raise refusals.CreditExceedsLine(line.line, left=words, field=f"quantity-{line.line.id}")
     if part.quantity == line.quantity_left:
         return left

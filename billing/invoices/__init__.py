@@ -5,8 +5,8 @@ Issue freezes the document; what comes later (payments, its balance, who saw it)
 
 from billing.invoices.activities import activities, add_activity
 from billing.invoices.content import DiscountContent, DraftContent, LineContent, preview
-from billing.invoices.drafting import InvoiceChanged, InvoiceNotDraft, draft, edit, remove_draft
-from billing.invoices.issuing import IssueDateInFuture, NobodyToMail, issue, preview_of_issue
+from billing.invoices.drafting import InvoiceChanged, InvoiceNotDraft, ReplacementWaits, draft, edit, remove_draft
+from billing.invoices.issuing import IssueDateInFuture, NobodyToMail, ReplacementNotAlone, issue, preview_of_issue
 from billing.invoices.listing import (
     ADMIN_TABS,
     MOST_COUNTED,
@@ -43,6 +43,8 @@ __all__ = [
     "LineContent",
     "NobodyToMail",
     "PortalSummary",
+    "ReplacementNotAlone",
+    "ReplacementWaits",
     "activities",
     "add_activity",
     "admin_counts",

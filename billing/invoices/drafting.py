@@ -9,7 +9,7 @@ from billing.db import lock, transaction
 from billing.errors import Conflict
 from billing.invoices.content import refuse_what_is_wrong
 from billing.invoices.reading import get
-from billing.tables import Invoice, InvoiceLine, InvoiceTax
+from billing.tables import CreditNote, Invoice, InvoiceLine, InvoiceTax
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +33,13 @@ class InvoiceChanged(Conflict):
     def __init__(self, invoice: Invoice) -> None:
         super().__init__("Somebody changed this draft while the page was open. Check it and save again.")
         self.invoice = invoice
+
+
+class ReplacementWaits(Conflict):
+    """The draft corrects an invoice, and the credit note that goes with it waits for approval."""
+
+    def __init__(self) -> None:
+        super().__init__("The correction this draft belongs to waits for approval, so the draft cannot be removed yet.")
 
 
 def draft(
@@ -110,11 +117,16 @@ def edit(invoice_id: int, content: DraftContent, *, version: int, by: Actor, at:
 
 
 def remove_draft(invoice_id: int, *, version: int, by: Actor, at: datetime) -> None:
-    """Throw a draft away; the audit keeps that it was there. Raises InvoiceNotDraft, InvoiceChanged."""
+    """Throw a draft away; the audit keeps that it was there.
+
+    Raises InvoiceNotDraft, InvoiceChanged, ReplacementWaits.
+    """
     with transaction():
         invoice = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
         if invoice is None or invoice.status != "draft" or invoice.version != version:
             raise_why_not(invoice_id)
+        if CreditNote.select(CreditNote.id).where(CreditNote.replacement == invoice_id).exists():
+            raise ReplacementWaits
         InvoiceLine.delete().where(InvoiceLine.invoice == invoice_id).execute()
         InvoiceTax.delete().where(InvoiceTax.invoice == invoice_id).execute()
         instalments.write(invoice_id, (), 0)

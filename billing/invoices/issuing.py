@@ -46,11 +46,23 @@ class NobodyToMail(Conflict):
         super().__init__(f"{customer.name} has no contact who receives invoices. Add one first.")
 
 
-def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: datetime) -> Invoice:
+class ReplacementNotAlone(Conflict):
+    """A draft that corrects an invoice is issued together with the credit note of that invoice."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__("This draft corrects an invoice. Review and confirm the correction instead.")
+        self.invoice = invoice
+
+
+def issue(
+    invoice_id: int, *, on: date, version: int | None, by: Actor, at: datetime, corrects: bool = False
+) -> Invoice:
     """Number, freeze, book, queue its PDF and mails, and remember who did it, in one transaction.
 
-    `on` is the issue date; `version` is the draft the person saw, or None for a job. Raises Missing,
-    InvoiceNotDraft, InvoiceChanged, Invalid, NobodyToMail, IssueDateInFuture, DateBeforeLastNumber.
+    `on` is the issue date; `version` is the draft the person saw, or None for a job. `corrects` is for
+    billing.corrections, which issues a replacement with its credit note and mails both at once. Raises Missing,
+    InvoiceNotDraft, InvoiceChanged, ReplacementNotAlone, Invalid, NobodyToMail, IssueDateInFuture,
+    DateBeforeLastNumber.
     """
     selling = seller.get()
     today = clock.day_of(at, selling.time_zone)
@@ -60,6 +72,8 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
         invoice = lock(Invoice.select().where(Invoice.id == invoice_id)).get_or_none()
         if invoice is None or invoice.status != "draft" or (version is not None and invoice.version != version):
             raise_why_not(invoice_id)
+        if (invoice.replaces_id is not None) != corrects:
+            raise ReplacementNotAlone(invoice)
         buying = Customer.get_by_id(invoice.customer_id)
         recipients = customers.recipients(buying.id)
         document_lines = lines(invoice_id)
@@ -68,7 +82,7 @@ def issue(invoice_id: int, *, on: date, version: int | None, by: Actor, at: date
         _freeze(invoice, selling, buying, document_lines, taxes(invoice_id), parts, on=on, at=at)
         _book(invoice, on=on, at=at)
         documents.queue(documents.invoice(invoice.id), at=at)
-        for contact in recipients:
+        for contact in [] if corrects else recipients:
             _mail(invoice, contact, at=at)
         add_activity(
             invoice.id,
@@ -205,6 +219,7 @@ def _snapshot(
         "template": TEMPLATE,
         "kind": invoice.kind,
         "about": _about(invoice),
+        "replaces": invoice.replaces.number if invoice.replaces_id else "",
         "number": number,
         "issue_on": on.isoformat(),
         "due_on": due_on.isoformat(),

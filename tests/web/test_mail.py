@@ -168,7 +168,7 @@ def test_a_part_paid_invoice_shows_what_is_left(world: World, settings: Settings
     assert "Paid so far: £600.00" in text
 
 
-def test_a_voided_invoice_is_not_sent_any_more_and_its_cancellation_is(
+def test_an_invoice_voided_before_it_left_is_not_sent_and_nobody_is_told_of_a_cancellation(
     world: World, settings: Settings, catcher: Catcher
 ) -> None:
     invoice = issued(world)
@@ -176,13 +176,28 @@ def test_a_voided_invoice_is_not_sent_any_more_and_its_cancellation_is(
 
     run = mail.deliver_due(settings)
 
-    assert (run.accepted, run.refused) == (2, 2)
+    assert (run.accepted, run.refused) == (0, 2)
+    assert catcher.to("alice@acme.example") == []
+    kept = Mail.get((Mail.event == "invoice_issued") & (Mail.recipient == "alice@acme.example"))
+    assert (kept.state, kept.error) == ("refused", "Not sent: the invoice was cancelled first.")
+
+
+def test_whom_an_invoice_reached_is_told_by_name_that_it_is_cancelled(
+    world: World, settings: Settings, catcher: Catcher
+) -> None:
+    invoice = issued(world)
+    Mail.update(state="dead").where(Mail.recipient == "bob@acme.example").execute()
+    Mail.update(state="accepted", accepted_at=AT).where(Mail.recipient == "alice@acme.example").execute()
+    invoices.void(invoice.id, reason="Raised twice", by=world.sam, at=AT)
+
+    run = mail.deliver_due(settings)
+
+    assert (run.accepted, run.refused) == (1, 0)
     one = only(catcher, "alice@acme.example")
     assert one.subject == f"Invoice {invoice.number} from Alder & Finch is cancelled: £1,164.00 no longer due"
     assert "Raised twice" in one.text()
     assert "Raised twice" in one.html()
-    kept = Mail.get((Mail.event == "invoice_issued") & (Mail.recipient == "alice@acme.example"))
-    assert (kept.state, kept.error) == ("refused", "Not sent: the invoice was cancelled first.")
+    assert Mail.get(Mail.event == "invoice_voided").recipient_name == "Alice"
 
 
 def test_the_receipt_names_the_amount_the_reference_and_what_is_left(

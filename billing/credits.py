@@ -122,6 +122,18 @@ def credit_of(source: Source, *, besides: str = "") -> Credit:
     return _of_payment(source, held, seller.get().time_zone)
 
 
+def credits_of(sources: Sequence[Source]) -> dict[CreditKey, Credit]:
+    """Several payments and credit notes as something to spend, in one statement."""
+    held = _held([key_of_source(source) for source in sources], "")
+    zone = seller.get().time_zone
+    return {
+        key_of_source(source): _of_credit_note(source, held[key_of_source(source)])
+        if isinstance(source, CreditNote)
+        else _of_payment(source, held[key_of_source(source)], zone)
+        for source in sources
+    }
+
+
 def source_of(key: CreditKey) -> Source:
     """The payment or credit note itself. Raises NoSuchCredit."""
     source = _source(key)

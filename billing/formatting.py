@@ -6,6 +6,7 @@ What a locale says is read from Babel once and kept; a figure is then put togeth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -86,6 +87,12 @@ def money_parts(minor: int, currency: str, *, locale: str = DEFAULT_LOCALE, code
     )
 
 
+def amount(minor: int, currency: str, *, locale: str = DEFAULT_LOCALE) -> str:
+    """The same without any symbol, as people type it into a field that shows the symbol beside: 1,923.48."""
+    style = _money_style(currency, locale, False)
+    return money(minor, currency, locale=locale).removeprefix(style.prefix).removesuffix(style.suffix)
+
+
 def unit_price(value: str | Decimal, currency: str, *, locale: str = DEFAULT_LOCALE) -> str:
     """A price in major units with all its decimals, and at least the currency's: £0.0125, £120.00."""
     style = _money_style(currency, locale, False)
@@ -127,6 +134,12 @@ def moment(
     date_words = "Today" if local.date() == today else day(local.date(), locale=locale)
     zone_words = f" {local.tzname()}" if show_zone else ""
     return f"{date_words}, {time}{zone_words}"
+
+
+def ago(at: datetime, now: datetime, *, locale: str = DEFAULT_LOCALE) -> str:
+    """How long before `now` it was: 1 minute ago, 3 hours ago."""
+    passed = max(now - at, timedelta(seconds=1))
+    return _tidy(babel_dates.format_timedelta(-passed, add_direction=True, locale=_locale(locale)))
 
 
 def relative_due(due_on: date, on: date, *, locale: str = DEFAULT_LOCALE) -> str:

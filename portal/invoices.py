@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import request, url_for
+from flask import make_response, request, url_for
 
-from billing import clock, formatting, invoices, payments
+from billing import bank_details, clock, early_discounts, formatting, invoices, payments
 from billing.errors import Missing
 from billing.rendering.pages import CATEGORY_WORDS
 from portal import portal
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from billing.invoices import InvoicePage, InvoiceRow, PortalSummary
+    from billing.payments import Flight
     from billing.tables import Customer, Invoice
 
 SOON = timedelta(days=7)
@@ -55,6 +56,7 @@ class Listed:
     due: Due | None
     paid_on: date | None
     payable: bool
+    attempt: Flight | None
 
 
 @portal.get("/invoices", endpoint="invoices")
@@ -92,6 +94,19 @@ def record_view(number: str) -> ResponseReturnValue:
     return "", 204
 
 
+@portal.get("/invoices/<number>/transfer.svg")
+@customer_or_guest
+def transfer_code(number: str) -> Response:
+    """The picture of the payment code for what is owed now."""
+    code = _payment_code(theirs(number))
+    if code is None:
+        raise Missing(invoices.NOT_FOUND)
+    response = make_response(code.svg)
+    response.mimetype = "image/svg+xml"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
 def theirs(number: str) -> Invoice:
     """The asker's invoice of this number: their customer's, or the guest's one. Raises Missing for all others."""
     asker = person()
@@ -110,14 +125,20 @@ def page_of(invoice: Invoice, *, problem: str = "", status: int = 200) -> Respon
     context = _pay_panel(invoice) | {"invoice": invoice, "problem": problem, "on_day": _on_day}
     if not hx.wants_fragment():
         events = invoices.activities(invoice.id, customer_sees_only=True)
-        context |= {"paper": invoice.frozen, "events": events, "tax_words": _tax_words, "bank": _bank(invoice)}
+        context |= {
+            "paper": invoice.frozen,
+            "events": events,
+            "tax_words": _tax_words,
+            "transfer": transfer_of(invoice),
+        }
         context |= _lines(invoice)
     return hx.respond("portal/invoices/invoice.html", "portal/invoices/_pay.html", status, **context)
 
 
 def _list(customer: Customer, tab: str, q: str, page: InvoicePage, summary: PortalSummary | None) -> dict[str, Any]:
     """What the list's templates are told."""
-    rows = [_listed(row) for row in page.rows]
+    flights = payments.in_flight_on([row.id for row in page.rows if row.balance_minor], at=clock.now())
+    rows = [_listed(row, flights.get(row.id)) for row in page.rows]
     found = summary.sums if summary else []
     currencies = {customer.currency} | {row.currency for row in page.rows} | {sum_.currency for sum_ in found}
     counts = summary.counts if summary else {}
@@ -139,18 +160,19 @@ def _list(customer: Customer, tab: str, q: str, page: InvoicePage, summary: Port
     }
 
 
-def _listed(row: InvoiceRow) -> Listed:
+def _listed(row: InvoiceRow, attempt: Flight | None) -> Listed:
     status = row.shown_status(filters.today())
     return Listed(
         row,
         status,
-        _due(row),
+        due_of(row),
         _on_day(row.paid_at) if row.paid_at else None,
         payable=row.balance_minor > 0 and status != "processing",
+        attempt=attempt,
     )
 
 
-def _due(invoice: Invoice | InvoiceRow) -> Due | None:
+def due_of(invoice: Invoice | InvoiceRow) -> Due | None:
     """None where nothing is owed any more."""
     if invoice.next_due_on is None or invoice.balance_minor == 0:
         return None
@@ -173,25 +195,26 @@ def _count(counts: dict[str, int], tab: str) -> str:
 
 def _pay_panel(invoice: Invoice) -> dict[str, Any]:
     """What came is looked up only where something did, and who is paying only where something is owed."""
-    came = payments.for_invoice(invoice.id) if invoice.balance_minor != invoice.total_minor else []
-    attempt = payments.in_flight(invoice.id) if invoice.balance_minor else None
+    came = payments.applied_on(invoice.id) if invoice.balance_minor != invoice.total_minor else []
+    attempt = payments.in_flight_on([invoice.id], at=clock.now()).get(invoice.id) if invoice.balance_minor else None
     on_its_way = attempt is not None and attempt.status == "processing"
-    if attempt is not None and not on_its_way and attempt.expires_at <= clock.now():
-        attempt = None  # its page is closed; the sweep will say so
     asker = person()
+    credit = payments.credit_in(asker.customer.id, invoice.currency) if asker.customer and invoice.balance_minor else 0
     return {
         "state": invoices.status_of(invoice, filters.today(), processing=on_its_way),
-        "due": _due(invoice),
+        "due": due_of(invoice),
         "came": came,
         "receipts": {
             payment.reference: url_for(".payment", attempt_id=payment.reference)
             for payment in came
-            if payment.payer and (asker.customer is not None or payment.payer == asker.actor.key)
+            if payment.has_page and (asker.customer is not None or payment.payer == asker.actor.key)
         },
         "attempt": attempt,
         "is_mine": attempt is not None and attempt.payer == asker.actor.key,
         "nonce": secrets.token_urlsafe(18),
         "has_bank": bool(invoice.frozen["seller"]["bank"]),
+        "credit_minor": credit,
+        "offer": early_discounts.offer(invoice, filters.today()),
         "fragment": hx.wants_fragment(),
     }
 
@@ -220,12 +243,36 @@ def _tax_words(tax: dict[str, Any]) -> str:
     return CATEGORY_WORDS.get(tax["category"]) or f"VAT at {filters.rate(tax['rate_ppm'])}"
 
 
-def _bank(invoice: Invoice) -> list[tuple[str, str, str]]:
-    """The seller's bank details as frozen: label, value, and what a form of a bank takes (digits without marks)."""
-    rows = (
-        [*invoice.frozen["seller"]["bank"], ("Reference", invoice.number)] if invoice.frozen["seller"]["bank"] else []
-    )
-    return [(label, value, _plain(value)) for label, value in rows]
+def transfer_of(invoice: Invoice) -> dict[str, Any] | None:
+    """How to pay it by bank transfer: rows of label, value and what a bank's form takes, and whether a code exists.
+
+    None where the seller named no bank. The reference is one that banks check, where the details allow it.
+    """
+    if not invoice.frozen["seller"]["bank"]:
+        return None
+    details = _bank_details(invoice)
+    reference = bank_details.reference(details, str(invoice.number), invoice.currency)
+    shown = reference if reference == invoice.number else bank_details.in_groups(reference)
+    rows = [(label, value, _plain(value)) for label, value in details.rows]
+    return {
+        "rows": [*rows, ("Reference", shown, reference)],
+        "code": url_for(".transfer_code", number=invoice.number) if _payment_code(invoice) else None,
+        "number": invoice.number,
+    }
+
+
+def _bank_details(invoice: Invoice) -> bank_details.BankDetails:
+    return bank_details.of_seller(invoice.frozen["seller"], country=filters.current_seller().country)
+
+
+def _payment_code(invoice: Invoice) -> bank_details.PaymentCode | None:
+    """The code a banking app scans, for what is owed now."""
+    if not invoice.balance_minor:
+        return None
+    details = _bank_details(invoice)
+    reference = bank_details.reference(details, str(invoice.number), invoice.currency)
+    text = f"Invoice {invoice.number}"
+    return bank_details.payment_code(details, invoice.balance_minor, invoice.currency, reference, text=text)
 
 
 def _plain(value: str) -> str:

@@ -16,6 +16,7 @@ from billing import clock, gateway, payments
 from billing.errors import Conflict, Missing, Refusal
 from portal import portal
 from portal.invoices import page_of, theirs
+from portal.paying import form_for, settle_form
 from web import hx
 from web.limits import coarse
 from web.people import as_guest_of, customer_or_guest, person
@@ -66,6 +67,8 @@ KEPT = {
 @coarse(OFTEN)
 def pay(number: str) -> AnyResponse:
     """Go to the payment page for exactly the amount that was shown, or say why not."""
+    if "seal" in request.form:
+        return settle_form(form_for(number))
     invoice = theirs(number)
     nonce, quoted = request.form.get("nonce", ""), request.form.get("quoted_total", "")
     if not _NONCE.fullmatch(nonce) or not _MINOR.fullmatch(quoted):
@@ -90,7 +93,7 @@ def pay(number: str) -> AnyResponse:
 @customer_or_guest
 def payment(attempt_id: str) -> Response:
     """What is known of a payment; the page then asks by POST while it is not."""
-    attempt, asker = _seen_by_asker(attempt_id)
+    attempt, asker = seen_by_asker(attempt_id)
     return _page(attempt, asker, began=clock.now(), returned="returned" in request.args)
 
 
@@ -99,7 +102,7 @@ def payment(attempt_id: str) -> Response:
 @coarse(OFTEN)
 def check_payment(attempt_id: str) -> AnyResponse | tuple[str, int]:
     """Ask the provider. A waiting page hears nothing until there is news, and gives up after two minutes."""
-    attempt, asker = _seen_by_asker(attempt_id)
+    attempt, asker = seen_by_asker(attempt_id)
     at = clock.now()
     attempt = payments.check(attempt, at=at)
     if not hx.wants_fragment():
@@ -118,7 +121,7 @@ def check_payment(attempt_id: str) -> AnyResponse | tuple[str, int]:
 @coarse(OFTEN)
 def cancel_payment(attempt_id: str) -> AnyResponse:
     """Close the payment page, unless it was paid meanwhile."""
-    attempt, asker = _seen_by_asker(attempt_id)
+    attempt, asker = seen_by_asker(attempt_id)
     payments.cancel(attempt, by=asker, at=clock.now())
     return hx.go(url_for(".payment", attempt_id=attempt_id))
 
@@ -131,7 +134,7 @@ def _begin(invoice: Invoice, quoted_minor: int, nonce: str, other_id: str, payer
     return payments.start_checkout(**facts, payer=payer, at=clock.now())
 
 
-def _seen_by_asker(attempt_id: str) -> tuple[Attempt, Actor]:
+def seen_by_asker(attempt_id: str) -> tuple[Attempt, Actor]:
     """The attempt and who asks: a person of its customer, else the guest whose link paid. Raises Missing."""
     asker = person()
     if asker.customer_id is not None:

@@ -38,11 +38,31 @@ OWN_INVOICE: Things = {
     "draft": table("sign in", alice="missing", gina="missing"),
     "unknown": table("sign in", alice="missing", gina="missing"),
 }
+# Nothing to scan: the seller of these invoices is not paid by transfer with a code.
+NO_CODE: Things = {
+    "issued": table("sign in", alice="missing", gina="missing", guest="missing"),
+    "void": table("sign in", alice="missing", gina="missing", guest="missing"),
+    "draft": table("sign in", alice="missing", gina="missing"),
+    "unknown": table("sign in", alice="missing", gina="missing"),
+}
+OWN_CREDIT: Things = {
+    "kept": table("sign in", alice="yes", gina="missing"),
+    "unknown": table("sign in", alice="missing", gina="missing"),
+}
 # A page of a payment: whoever opened any link may ask, and learns nothing of what is not theirs.
 OWN_PAYMENT: Things = {
     "alices": table("sign in", alice="yes", gina="missing", guest="missing", other_guest="missing"),
     "guests": table("sign in", alice="yes", gina="missing", guest="yes", other_guest="missing"),
     "unknown": table("sign in", alice="missing", gina="missing", guest="missing", other_guest="missing"),
+}
+# Cards: Alice's customer has one, and a wish to save another whose page is over.
+OWN_CARD: Things = {
+    "card": table("sign in", alice="yes", gina="missing"),
+    "unknown": table("sign in", alice="missing", gina="missing"),
+}
+OWN_SAVING: Things = {
+    "saving": table("sign in", alice="yes", gina="missing"),
+    "unknown": table("sign in", alice="missing", gina="missing"),
 }
 UNKNOWN_TO_STAFF = table("sign in", vic="missing", ada="missing", sam="missing")
 UNKNOWN_TO_ADMINS = ADMINS | {"sam": "missing"}
@@ -69,6 +89,7 @@ LINK_FOR_ADMINS: Things = {
 }  # fmt: skip
 CUSTOMER_FOR_STAFF: Things = {"acme": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF}
 CUSTOMER_FOR_ADMINS: Things = {"acme": ADMINS, "unknown": UNKNOWN_TO_ADMINS}
+FEE_FOR_ADMINS: Things = {"fee": ADMINS, "unknown": UNKNOWN_TO_ADMINS}
 
 ROWS: dict[tuple[str, str], Table | Things] = {
     # The ground
@@ -105,11 +126,51 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("GET", "/invoices/<number>.pdf"): OWN_PDF,
     ("POST", "/invoices/<number>/viewed"): OWN_INVOICE,
     ("POST", "/invoices/<number>/pay"): OWN_INVOICE,
+    ("GET", "/invoices/<number>/pay"): OWN_INVOICE,
+    ("POST", "/invoices/<number>/pay/quote"): OWN_INVOICE,
+    ("GET", "/invoices/<number>/transfer.svg"): NO_CODE,
+    ("GET", "/pay"): CUSTOMERS,
+    ("GET", "/pay/selection"): CUSTOMERS,
+    ("POST", "/pay"): table("sign in", alice="missing", gina="missing"),  # nothing was chosen
+    ("POST", "/pay/quote"): table("sign in", alice="missing", gina="missing"),
+    ("GET", "/credits"): CUSTOMERS,
+    ("GET", "/credits/pay-ahead"): CUSTOMERS,
+    ("POST", "/credits/pay-ahead"): CUSTOMERS,
+    ("GET", "/credits/<key>/use"): OWN_CREDIT,
+    ("POST", "/credits/<key>/use"): {  # no form sends this without its id
+        "kept": table("sign in", alice=400, gina=400), "unknown": table("sign in", alice=400, gina=400),
+    },
+    ("GET", "/credits/<key>.pdf"): {  # a payment has a receipt instead
+        "kept": table("sign in", alice="missing", gina="missing"),
+        "unknown": table("sign in", alice="missing", gina="missing"),
+    },
+    ("GET", "/payments"): CUSTOMERS,
+    ("GET", "/payments/<reference>/receipt.pdf"): {  # the worker has not drawn it yet
+        "kept": table("sign in", alice=503, gina="missing", guest="missing", other_guest="missing"),
+        "unknown": table("sign in", alice="missing", gina="missing", guest="missing", other_guest="missing"),
+    },
     ("GET", "/payments/<attempt_id>"): OWN_PAYMENT,
     ("POST", "/payments/<attempt_id>/check"): OWN_PAYMENT,
     ("POST", "/payments/<attempt_id>/cancel"): OWN_PAYMENT | {  # only by whoever began it
         "guests": table("sign in", alice="missing", gina="missing", guest="yes", other_guest="missing"),
     },
+    ("POST", "/invoices/<number>/autopay"): {
+        "issued": table("sign in", alice="yes", gina="missing"),
+        "void": table("sign in", alice="missing", gina="missing"),
+        "draft": table("sign in", alice="missing", gina="missing"),
+        "unknown": table("sign in", alice="missing", gina="missing"),
+    },
+    # The portal: payment methods
+    ("GET", "/cards"): CUSTOMERS,
+    ("POST", "/cards/add"): table("sign in", alice=400, gina=400),  # no form sends this without its nonce
+    ("GET", "/cards/saving/<setup_id>"): OWN_SAVING,
+    ("POST", "/cards/saving/<setup_id>/check"): OWN_SAVING,
+    ("POST", "/cards/<int:card_id>/usual"): OWN_CARD,
+    ("GET", "/cards/<int:card_id>/remove"): OWN_CARD,
+    ("POST", "/cards/<int:card_id>/remove"): OWN_CARD,
+    ("GET", "/cards/autopay"): CUSTOMERS,
+    ("POST", "/cards/autopay"): table("sign in", alice=422, gina=400),  # nobody agreed; Gina's customer has no card
+    ("POST", "/cards/autopay/off"): CUSTOMERS,
     # The admin
     ("GET", "/admin/"): LOOKING_STAFF,
     ("GET", "/admin/login"): ANYBODY,
@@ -139,6 +200,8 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("POST", "/admin/customers/<int:customer_id>/edit"): CUSTOMER_FOR_ADMINS,
     ("GET", "/admin/settings"): LOOKING_STAFF,
     ("POST", "/admin/settings"): ADMINS,
+    ("GET", "/admin/fees/<int:fee_charge_id>/waive"): FEE_FOR_ADMINS,
+    ("POST", "/admin/fees/<int:fee_charge_id>/waive"): FEE_FOR_ADMINS,
     ("GET", "/admin/settings/payments"): LOOKING_STAFF,
     ("POST", "/admin/settings/payments"): ADMINS,
 }  # fmt: skip

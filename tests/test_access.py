@@ -15,8 +15,9 @@ import pytest
 
 from billing import db, gateway, invoices, links, stripe_gateway
 from billing.actors import SYSTEM
-from billing.tables import Attempt, Invoice, Link, PlannedAllocation
+from billing.tables import Attempt, Card, CardSetup, FeeCharge, Invoice, Link, PlannedAllocation
 from tests.access_rows import PEOPLE, ROWS, Outcome
+from tests.portal import scenes
 from tests.web_fixtures import Client, fresh_form_id, settings_of_tests
 from tests.world import AT
 from web.people import MARK
@@ -111,9 +112,13 @@ def things(world: World) -> dict[str, dict[str, str]]:
         "void": {"number": str(void.number), "invoice_id": str(void.id), "link_id": link_of(void).id},
         "draft": {"number": f"draft-{draft.id}", "invoice_id": str(draft.id), "link_id": link_of(issued).id},
         "crossed": {"invoice_id": str(issued.id), "link_id": link_of(other).id},
+        "fee": {"fee_charge_id": str(fee_on(issued, other))},
         "acme": {"customer_id": str(world.acme.id)},
         "alices": {"attempt_id": attempt("PAY-AAAA-AAAA-AAAA", issued, world.alice.key)},
         "guests": {"attempt_id": attempt("PAY-BBBB-BBBB-BBBB", issued, f"link:{link_of(issued).id}")},
+        "kept": kept(world),
+        "card": {"card_id": str(saved_card(world))},
+        "saving": {"setup_id": saving(world)},
         "open": {"token": links.token(link_of(issued).id)},
         "over": {"token": links.token(over)},
         "revoked": {"token": links.token(revoked)},
@@ -121,14 +126,52 @@ def things(world: World) -> dict[str, dict[str, str]]:
             "number": "INV-2026-9999",
             "invoice_id": "999999",
             "customer_id": "999999",
+            "fee_charge_id": "999999",
             "attempt_id": "PAY-ZZZZ-ZZZZ-ZZZZ",
             "token": "x" * 43,
             "link_id": "0" * 24,
             "name": "unknown.eml",
             "index": "7",
+            "card_id": "999999",
+            "setup_id": "CARD-0000",
+            "key": "credit_note-999999",
+            "reference": "PAY-ZZZZ-ZZZZ-ZZZZ",
             "filename": "unknown.css",
         },
     }
+
+
+def saved_card(world: World) -> int:
+    """A card of Acme's."""
+    card: Card = Card.create(
+        customer=world.acme.id, stripe_id="pm_1", kind="card", words="Visa ending 4242", added_by="", added_at=AT
+    )
+    return int(card.id)
+
+
+def saving(world: World) -> str:
+    """A wish of Acme's to save a card, whose page is over: it needs no provider."""
+    CardSetup.insert(
+        id="CARD-AAAA", customer=world.acme.id, nonce=fresh_form_id(), asked_by=world.alice.key,
+        asked_by_name="Alice Poole", turns_on_autopay=False, status="expired", created_at=AT,
+        expires_at=AT + timedelta(hours=1),
+    ).execute()  # fmt: skip
+    return "CARD-AAAA"
+
+
+def kept(world: World) -> dict[str, str]:
+    """Money of Acme's that no invoice needed."""
+    payment = scenes.kept(world.acme)
+    return {"key": f"payment-{payment.id}", "reference": payment.reference}
+
+
+def fee_on(overdue: Invoice, document: Invoice) -> int:
+    """A late fee on one invoice, of which another is the document."""
+    days = {"from_on": AT.date(), "until_on": AT.date() + timedelta(days=1)}
+    charge = FeeCharge.insert(
+        invoice=overdue.id, kind="late_fee", fee_invoice=document.id, minor=document.total_minor, words="Late", **days
+    )
+    return int(charge.execute())
 
 
 def link_of(invoice: Invoice) -> Link:

@@ -51,6 +51,7 @@ def register(app: Flask, settings: Settings) -> None:
         rate=rate,
         day=day,
         moment=moment,
+        ago=ago,
         relative_due=relative_due,
     )
     environment.globals.update(
@@ -129,6 +130,11 @@ def moment(at: datetime, *, show_zone: bool = False) -> str:
     """An instant in the seller's zone: Today, 10:42; else 16 Nov 2026, 10:42."""
     zone = current_seller().time_zone
     return formatting.moment(at, zone, locale=locale(), today=today(), show_zone=show_zone)
+
+
+def ago(at: datetime) -> str:
+    """How long before now an instant was: 1 minute ago."""
+    return formatting.ago(at, clock.now(), locale=locale())
 
 
 def relative_due(due_on: date, on: date | None = None) -> str:

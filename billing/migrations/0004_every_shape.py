@@ -85,6 +85,7 @@ NEW_TABLES = [
         CHECK ((payment_id IS NULL) <> (credit_note_id IS NULL))
     )""",
     "CREATE INDEX planned_credit_attempt ON planned_credit (attempt_id)",
+    "CREATE INDEX planned_credit_invoice ON planned_credit (invoice_id)",
     "CREATE INDEX planned_credit_payment ON planned_credit (payment_id)",
     "CREATE INDEX planned_credit_credit_note ON planned_credit (credit_note_id)",
     """CREATE TABLE refund (

@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from billing import clock, credits, early_discounts, seller
-from billing.errors import Invalid, Missing
+from billing import clock, credits, early_discounts, money, seller
+from billing.errors import Invalid, Missing, Refusal
 from billing.formatting import money as shown
 from billing.payments.planning import (
     MOST_INVOICES,
@@ -26,7 +26,7 @@ from billing.payments.planning import (
 from billing.tables import Invoice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date, datetime
 
     from billing.credits import Credit, CreditKey
@@ -103,22 +103,21 @@ def quote(
     use: Collection[CreditKey] | None,
     at: datetime,
     besides: str = "",
+    for_guest: bool = False,
 ) -> Quote:
     """What paying as wished would do now. `use` names the credits to spend first; None proposes all there are.
 
-    `besides` is an attempt of the same person that this payment would take the place of. Raises Missing,
-    InvoiceCancelled, AlreadyPaid, MixedCurrencies, TooManyInvoices, and Invalid with words for "amount-<number>".
+    `besides` is an attempt of the same person that this payment would take the place of; a guest sees no credit.
+    Raises Missing, InvoiceCancelled, AlreadyPaid, MixedCurrencies, TooManyInvoices, and Invalid with words for
+    "amount-<number>".
     """
     on = clock.day_of(at, seller.get().time_zone)
     found = chosen(customer_id, [wish.invoice_id for wish in wishes])
     wished = {wish.invoice_id: wish.minor for wish in wishes}
     offers = {invoice.id: early_discounts.offer(invoice, on) for invoice in found}
     to_pay = _amounts(found, wished, offers, on)
-    spendable = [
-        credit
-        for credit in credits.available(customer_id, found[0].currency, besides=besides)
-        if credit.available_minor
-    ]
+    spendable = [] if for_guest else credits.available(customer_id, found[0].currency, besides=besides)
+    spendable = [credit for credit in spendable if credit.available_minor]
     picked = [credit for credit in spendable if use is None or credit.key in use]
     uses = _spread(picked, found, to_pay)
     plan = Plan(
@@ -139,6 +138,35 @@ def quote(
         credits=tuple(_quoted(credit, picked, uses) for credit in spendable),
         plan=plan,
     )
+
+
+def wishes_of(found: Sequence[Invoice], texts: Mapping[str, str], *, locale: str) -> list[Wish]:
+    """What people typed beside each invoice, by its number; an empty text means all of it. Raises Invalid."""
+    wishes, problems = [], {}
+    for invoice in found:
+        text = texts.get(str(invoice.number), "").strip()
+        try:
+            wishes.append(Wish(invoice.id, money.read(text, invoice.currency, locale=locale) if text else None))
+        except Refusal as refusal:
+            problems[f"amount-{invoice.number}"] = refusal.message
+    if problems:
+        raise Invalid(problems)
+    return wishes
+
+
+def numbered(customer_id: int, numbers: Sequence[str]) -> list[Invoice]:
+    """A customer's invoices by their numbers, in the order they fall due. Raises as quote."""
+    asked = set(numbers)
+    ids = [
+        row[0]
+        for row in Invoice.select(Invoice.id)
+        .where(Invoice.number.in_(sorted(asked)) & (Invoice.customer == customer_id))
+        .limit(MOST_INVOICES + 1)
+        .tuples()
+    ]
+    if len(ids) != len(asked):
+        raise TooManyInvoices if len(asked) > MOST_INVOICES else Missing("We cannot find that invoice.")
+    return chosen(customer_id, ids)
 
 
 def chosen(customer_id: int, invoice_ids: Sequence[int]) -> list[Invoice]:

@@ -39,6 +39,27 @@ class AppliedPayment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What stands against an invoice: money of a payment, or a credit note. Minor units of the invoice's currency.
+
+    `reference` is the payment's, or the credit note's number. `has_page`: a payment begun in the portal, by `payer`.
+    """
+
+    kind: Literal["payment", "credit_note"]
+    reference: str
+    minor: int
+    currency: str
+    method: str
+    at: datetime
+    payer: str
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the customer began it, so that it has a page of its own."""
+        return bool(self.payer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedTo:
     """An invoice of a payment: what was applied, and what it still owes."""
 
@@ -61,6 +82,21 @@ class Receipt:
     applied: tuple[AppliedTo, ...]
     kept_minor: int
     kept_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A payment under way, as other pages tell of it: who is paying, and since when."""
+
+    id: str
+    payer: str
+    payer_name: str
+    status: str
+    minor: int
+    currency: str
+    failure: str
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,28 +139,33 @@ def in_flight(invoice_id: int) -> Attempt | None:
     return found[0] if found else None
 
 
-def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Attempt]:
+def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Flight]:
     """Who is paying which of these invoices now, in one statement; a page whose time is over counts no more."""
     if not invoice_ids:
         return {}
-    marks = ", ".join("?" for _ in invoice_ids)
+    asked = _padded(invoice_ids)
+    marks = ", ".join("?" for _ in asked)
+    columns = "a.id, a.payer, a.payer_name, a.status, a.minor, a.currency, a.failure, a.created_at, a.expires_at"
     rows = execute(
-        f"""SELECT p.invoice_id, a.id FROM attempt a JOIN (
-            SELECT invoice_id, attempt_id FROM planned_allocation WHERE invoice_id IN ({marks})
-            UNION SELECT invoice_id, attempt_id FROM planned_credit WHERE invoice_id IN ({marks})
-        ) p ON p.attempt_id = a.id WHERE a.status IN ('created', 'open', 'processing')""",  # noqa: S608 - marks alone
-        (*invoice_ids, *invoice_ids),
+        f"""SELECT p.invoice_id, {columns} FROM planned_allocation p JOIN attempt a ON a.id = p.attempt_id
+        WHERE p.invoice_id IN ({marks}) AND a.status IN ('created', 'open', 'processing')
+        UNION SELECT p.invoice_id, {columns} FROM planned_credit p JOIN attempt a ON a.id = p.attempt_id
+        WHERE p.invoice_id IN ({marks}) AND a.status IN ('created', 'open', 'processing')""",  # noqa: S608 - constants
+        (*asked, *asked),
     ).fetchall()
-    if not rows:
-        return {}
-    attempts = {attempt.id: attempt for attempt in Attempt.select().where(Attempt.id.in_({row[1] for row in rows}))}
-    shown: dict[int, Attempt] = {}
-    for invoice_id, attempt_id in rows:
-        attempt = attempts[attempt_id]
-        is_over = attempt.status != "processing" and attempt.expires_at <= at
-        if not is_over and (invoice_id not in shown or attempt.status == "processing"):
-            shown[invoice_id] = attempt
+    shown: dict[int, Flight] = {}
+    for invoice_id, *values, created_at, expires_at in rows:
+        flight = Flight(*values, cast("datetime", _instant(created_at)), cast("datetime", _instant(expires_at)))
+        is_over = flight.status != "processing" and flight.expires_at <= at
+        if not is_over and (invoice_id not in shown or flight.status == "processing"):
+            shown[invoice_id] = flight
     return shown
+
+
+def _padded(ids: Sequence[int]) -> list[int]:
+    """The ids, the last one repeated up to the next of a few lengths: few texts of SQL for many lengths of lists."""
+    room = next((room for room in (1, 25) if len(ids) <= room), len(ids))
+    return [*ids, *[ids[-1]] * (room - len(ids))]
 
 
 def _planning(invoice_ids: Sequence[int]) -> Any:  # noqa: ANN401 - a Peewee query
@@ -154,6 +195,34 @@ def for_invoice(invoice_id: int) -> list[AppliedPayment]:
             payer=payer,
         )
         for reference, minor, currency, method, received_at, payer in rows
+    ]
+
+
+def applied_on(invoice_id: int) -> list[Applied]:
+    """All that stands against an invoice, payments and credit notes, in the order it was first applied."""
+    rows = execute(
+        """SELECT 'payment', p.reference, SUM(a.minor), p.currency, p.method, p.received_at, COALESCE(t.payer, ''),
+            MIN(a.id) AS place
+        FROM allocation a JOIN payment p ON p.id = a.payment_id LEFT JOIN attempt t ON t.id = p.attempt_id
+        WHERE a.invoice_id = ? GROUP BY p.id, p.reference, p.currency, p.method, p.received_at, t.payer
+        HAVING SUM(a.minor) <> 0
+        UNION ALL SELECT 'credit_note', n.number, SUM(a.minor), n.currency, '', n.issued_at, '', MIN(a.id) AS place
+        FROM allocation a JOIN credit_note n ON n.id = a.credit_note_id
+        WHERE a.invoice_id = ? GROUP BY n.id, n.number, n.currency, n.issued_at HAVING SUM(a.minor) <> 0
+        ORDER BY place""",
+        (invoice_id, invoice_id),
+    ).fetchall()
+    return [
+        Applied(
+            kind=kind,
+            reference=reference,
+            minor=int(minor),
+            currency=currency,
+            method=method,
+            at=cast("datetime", _instant(at)),
+            payer=payer,
+        )
+        for kind, reference, minor, currency, method, at, payer, _ in rows
     ]
 
 

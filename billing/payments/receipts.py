@@ -119,7 +119,8 @@ def _credit_used(payment: Payment) -> dict[int, int]:
     if payment.attempt_id is None:
         return used
     for row in PlannedCredit.select().where(PlannedCredit.attempt == payment.attempt_id):
-        source = row.payment if row.payment_id is not None else row.credit_note
+        source = row.payment or row.credit_note
+        assert source is not None, "a planned credit names its source"
         standing = min(row.minor, allocations.applied_to(source, row.invoice_id))
         if standing:
             used[row.invoice_id] = used.get(row.invoice_id, 0) + standing

@@ -83,7 +83,7 @@ def test_after_a_declined_card_a_good_one_pays(chromium: Browser, at_work: House
         walks.pay(guest, DECLINED)
         guest.get_by_text("Nothing was charged.").wait_for()
         guest.get_by_role("link", name="Back without paying").click()
-        guest.get_by_text("You began to pay").wait_for()
+        guest.get_by_text("Being paid by card, started").wait_for()
         assert guest.get_by_role("button", name=f"Pay {walks.TOTAL}").is_visible(), "still owed"
         walks.go_to_payment(guest, at_work)
         walks.pay(guest)

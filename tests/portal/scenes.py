@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.actors import Actor
-    from billing.tables import Invoice
+    from billing.tables import Customer, Invoice
 
 
 @contextmanager
@@ -62,6 +62,31 @@ def paid(
         facts = {"payment": payment.reference, "minor": minor, "currency": payment.currency, "method": payment.method}
         add_activity(invoice.id, "paid", by=by, at=at, facts=facts)
     return payment
+
+
+def kept(customer: Customer, minor: int = 5_000, *, reason: str = "paid_ahead", at: datetime = AT) -> Payment:
+    """Money of a customer that was not applied to anything."""
+    with transaction():
+        payment: Payment = Payment.create(
+            reference=payments.new_reference(),
+            customer=customer.id,
+            currency=customer.currency,
+            minor=minor,
+            method="Visa ending 4242",
+            received_at=at,
+            kept_reason=reason,
+        )
+        came = ledger.Leg(
+            debit=ledger.CARD_CLEARING,
+            credit=ledger.CUSTOMER_CREDIT,
+            minor=minor,
+            currency=customer.currency,
+            customer_id=customer.id,
+            payment_id=payment.id,
+        )
+        ledger.post(f"payment:{payment.id}", "payment_received", [came], on=TODAY, at=at)
+    now: Payment = Payment.get_by_id(payment.id)
+    return now
 
 
 def attempted(invoice: Invoice, *, by: Actor, status: str = "open", **columns: Any) -> Attempt:

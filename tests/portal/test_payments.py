@@ -250,7 +250,7 @@ def test_somebody_else_may_take_over(world: World, sandbox: Sandbox, sign_in_as:
     browser = sign_in_as(world.bob)
     reply = press_pay(browser, invoice)
     assert reply.status_code == 409
-    assert "Alice Poole is paying this right now" in reply.text
+    assert "Being paid by card, started 1 second ago by Alice Poole" in reply.text
     fields = form_of(reply.text)
     assert fields["take_over"] == Attempt.get().id
     taken = browser.post(f"/invoices/{invoice.number}/pay", data=fields)

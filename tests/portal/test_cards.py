@@ -1,0 +1,198 @@
+"""Payment methods in the portal: saving a card, autopay and its consent, and letting a card go."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from billing import cards
+from billing.tables import Autopay, CardSetup, Invoice
+from tests.billing import paying
+from tests.billing.saved import save_card
+from tests.world import AT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.test import TestResponse
+
+    from billing.actors import Actor
+    from tests.billing.paying import Sandbox
+    from tests.web_fixtures import Client
+    from tests.world import World
+
+    SignIn = Callable[[Actor], Client]
+    Guest = Callable[[Invoice], Client]
+
+
+def hidden(page: str, name: str) -> str:
+    """What a hidden field of a page says."""
+    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', page)
+    assert found, name
+    return found.group(1).replace("&#39;", "'").replace("&amp;", "&")
+
+
+def agree(browser: Client, card: str, **more: str) -> TestResponse:
+    """Open the consent page for a card, tick the box and send it."""
+    page = browser.get(f"/cards/autopay?card={card}").text
+    form = {name: hidden(page, name) for name in ("nonce", "card", "agreed")} | {"agree": "1"} | more
+    return browser.post("/cards/autopay", data=form)
+
+
+def test_nobody_has_saved_a_card_yet(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    page = sign_in_as(world.alice).get("/cards").text
+    assert "No cards saved" in page
+    assert "Set up autopay" in page
+
+
+def test_a_card_is_added_on_the_providers_page_and_back(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    browser = sign_in_as(world.alice)
+    nonce = hidden(browser.get("/cards").text, "nonce")
+    reply = browser.post("/cards/add", data={"nonce": nonce})
+    assert reply.status_code == 303
+    back = sandbox.pay(reply.headers["Location"]).headers["Location"]
+    path = back.removeprefix("http://localhost:8000")
+    assert "Checking your card" in browser.get(path).text
+    assert cards.for_customer(world.acme.id) == [], "coming back proves nothing"
+    checked = browser.post(path.split("?")[0] + "/check", hx=True)
+    assert "Card saved" in checked.text
+    page = browser.get("/cards").text
+    assert "Visa ending 4242" in page
+    assert "expires 12/2034" in page
+    assert "Added by Alice Poole" in page
+
+
+def test_htmx_is_sent_to_the_providers_page_by_header(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    reply = sign_in_as(world.alice).post("/cards/add", data={"nonce": secrets.token_urlsafe(18)}, hx=True)
+    assert reply.headers["HX-Redirect"] == CardSetup.get().url
+
+
+def test_a_waiting_page_hears_nothing_until_there_is_news(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    browser = sign_in_as(world.alice)
+    wish = cards.start_setup(world.acme.id, nonce="n-1", by=world.alice, at=AT)
+    began = {"began": str(int(AT.timestamp())), "returned": "1"}
+    assert browser.post(f"/cards/saving/{wish.id}/check", data=began, hx=True).status_code == 204
+    assert "Continue to save your card" in browser.get(f"/cards/saving/{wish.id}").text
+
+
+def test_the_consent_says_card_charges_and_words_and_is_kept(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn
+) -> None:
+    card, late = save_card(world, sandbox), world.overdue()
+    browser = sign_in_as(world.alice)
+    page = browser.get("/cards/autopay").text
+    assert "Visa ending 4242, expires 12/2034" in page
+    assert f"{late.number}, today" in page
+    assert "You can turn this off at any time" in page
+    assert agree(browser, str(card.id)).headers["Location"] == "/cards"
+    given = Autopay.get()
+    assert (given.consented_by, given.consented_at, given.ip) == (world.alice.key, AT, "127.0.0.1")
+    assert given.consent_version == cards.CONSENT_VERSION
+    assert given.consent.startswith("Alder & Finch Ltd may charge Visa ending 4242, expires 12/2034 for")
+    page = browser.get("/cards").text
+    assert "pays your invoices on the day they fall due" in page
+    assert "Turned on by Alice Poole" in page
+    agree(browser, str(card.id))
+    assert Autopay.select().count() == 1
+
+
+def test_nothing_is_agreed_to_without_the_tick(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card = save_card(world, sandbox)
+    reply = agree(sign_in_as(world.alice), str(card.id), agree="")
+    assert reply.status_code == 422
+    assert "Tick the box to agree" in reply.text
+    assert Autopay.select().count() == 0
+
+
+def test_words_that_changed_meanwhile_are_read_again(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card = save_card(world, sandbox)
+    reply = agree(sign_in_as(world.alice), str(card.id), agreed="You may charge anything.")
+    assert reply.status_code == 409
+    assert "Read it again" in reply.text
+    assert Autopay.select().count() == 0
+
+
+def test_autopay_by_a_new_card_is_on_once_the_card_is_saved(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    browser = sign_in_as(world.alice)
+    reply = agree(browser, "new")
+    assert reply.status_code == 303
+    assert Autopay.select().count() == 0, "nothing is charged before there is a card"
+    back = sandbox.pay(reply.headers["Location"]).headers["Location"].removeprefix("http://localhost:8000")
+    assert "Autopay is on" in browser.post(back.split("?")[0] + "/check", hx=True).text
+    assert Autopay.get().ip == "127.0.0.1"
+
+
+def test_anybody_of_the_customer_turns_autopay_off(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    save_card(world, sandbox, autopay_consent="I agree.")
+    browser = sign_in_as(world.bob)
+    assert browser.post("/cards/autopay/off").headers["Location"] == "/cards"
+    assert cards.live(world.acme.id) is None
+    assert "turned off by Bob Hale" in browser.get("/cards").text
+
+
+def test_removing_a_card_says_first_that_autopay_ends(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card = save_card(world, sandbox, autopay_consent="I agree.")
+    browser = sign_in_as(world.alice)
+    assert "Autopay is turned off too" in browser.get(f"/cards/{card.id}/remove").text
+    browser.post(f"/cards/{card.id}/remove")
+    page = browser.get("/cards").text
+    assert "Visa ending 4242 is removed." in page
+    assert "No cards saved" in page
+
+
+def test_a_card_that_cannot_be_removed_just_now_stays(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card = save_card(world, sandbox)
+    browser = sign_in_as(world.alice)
+    sandbox.control("calls", failing=1)
+    browser.post(f"/cards/{card.id}/remove")
+    page = browser.get("/cards").text
+    assert "We could not remove the card just now" in page
+    assert "Visa ending 4242" in page
+
+
+def test_another_card_is_offered_first(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    save_card(world, sandbox)
+    second = save_card(world, sandbox, "5555555555554444")
+    sign_in_as(world.alice).post(f"/cards/{second.id}/usual")
+    usual = cards.usual(world.acme.id)
+    assert usual is not None
+    assert usual.words == "Mastercard ending 4444"
+
+
+@pytest.mark.parametrize("path", ["/cards/{card}/remove", "/cards/{card}/usual"])
+def test_the_other_customer_cannot_touch_the_card(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn, path: str
+) -> None:
+    card = save_card(world, sandbox)
+    browser = sign_in_as(world.gina)
+    assert browser.post(path.format(card=card.id)).status_code == 404
+    assert "4242" not in browser.get("/cards").text
+    assert len(cards.for_customer(world.acme.id)) == 1
+
+
+def test_the_invoice_page_says_when_it_is_charged_and_lets_it_be_left_out(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn, guest_of: Guest
+) -> None:
+    save_card(world, sandbox, autopay_consent="I agree.")
+    invoice = world.issued()
+    browser = sign_in_as(world.alice)
+    address = f"/invoices/{invoice.number}"
+    assert "will be charged to Visa ending 4242 on" in browser.get(address).text
+    assert "22 December 2026" in browser.get(address).text
+    assert "4242" not in guest_of(invoice).get(address).text
+    browser.post(f"{address}/autopay", data={"skips": "1"})
+    assert "Autopay leaves this invoice out" in browser.get(address).text
+    browser.post(f"{address}/autopay", data={"skips": "0"})
+    assert not Invoice.get_by_id(invoice.id).skips_autopay
+
+
+def test_the_invoice_page_says_nothing_of_autopay_where_nobody_agreed(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn
+) -> None:
+    save_card(world, sandbox)
+    invoice = world.issued()
+    assert "Autopay" not in sign_in_as(world.alice).get(f"/invoices/{invoice.number}").text
+    assert paying.begin(invoice, world.alice).url

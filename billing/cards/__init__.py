@@ -4,6 +4,7 @@ The card itself is the provider's; here are its id, the words a person knows it 
 Wishes to save one are committed before the provider is asked, as payments are.
 """
 
+from billing.cards.agreeing import turn_on, turn_on_by_new_card
 from billing.cards.consent import (
     CONSENT_VERSION,
     AutopayChanged,
@@ -11,6 +12,7 @@ from billing.cards.consent import (
     give,
     last_ended,
     live,
+    name_of,
     withdraw,
 )
 from billing.cards.keeping import (
@@ -43,6 +45,7 @@ __all__ = [
     "last_ended",
     "live",
     "make_default",
+    "name_of",
     "pay",
     "remove",
     "settle_setup",
@@ -50,6 +53,8 @@ __all__ = [
     "start_setup",
     "sweep",
     "sync_session",
+    "turn_on",
+    "turn_on_by_new_card",
     "usual",
     "withdraw",
 ]

@@ -132,6 +132,13 @@ def people_of(consent: Autopay) -> list[tuple[str, str]]:
     return sorted(found.items())
 
 
+def name_of(consent: Autopay) -> str:
+    """Who consented, as people read it."""
+    kind, _, user_id = consent.consented_by.partition(":")
+    user: User | None = User.get_or_none(User.id == int(user_id)) if kind == "user" else None
+    return user.name if user else ""
+
+
 def _end(consent: Autopay, *, why: str, at: datetime) -> bool:
     moved = (
         Autopay.update(ended_at=at, ended_because=why)

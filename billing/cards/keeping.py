@@ -67,9 +67,14 @@ def for_customer(customer_id: int) -> list[SavedCard]:
     mine = (Card.customer == customer_id) & Card.removed_at.is_null()
     rows = list(Card.select().where(mine).order_by(Card.id.desc()))
     paying = live_card_id(customer_id)
-    usual_row = max(rows, key=lambda row: (row.default_since is not None, row.default_since, -row.id), default=None)
+    usual_row = max(rows, key=_how_usual, default=None)
     found = [_saved(row, is_usual=row is usual_row, pays_automatically=row.id == paying) for row in rows]
     return sorted(found, key=lambda card: not card.is_usual)
+
+
+def _how_usual(row: Card) -> tuple[float, int]:
+    """The card that was chosen last, else the first there was."""
+    return (row.default_since.timestamp(), row.id) if row.default_since else (0.0, -row.id)
 
 
 def live_card_id(customer_id: int) -> int | None:

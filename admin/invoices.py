@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import render_template, request, url_for
 
-from admin import admin
+from admin import admin, fees
 from admin.paper import paper
 from admin.settings import selling
 from billing import clock, customers, invoices, outbox, payments
@@ -72,6 +72,7 @@ def show_invoice(invoice_id: int) -> ResponseReturnValue:
         invoice=invoice,
         paper=paper(invoice.frozen),
         **_standing(invoice),
+        **fees.beside(invoice),
         activities=invoices.activities(invoice_id, customer_sees_only=False),
         deliveries=outbox.for_invoice(invoice_id),
     )

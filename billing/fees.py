@@ -106,6 +106,11 @@ def of(invoice_id: int) -> list[FeeCharge]:
     )
 
 
+def may_have(invoice: Invoice, on: date) -> bool:
+    """Whether an invoice can have fees at all: it was due before `on`, as a whole or in part. Asks nothing."""
+    return invoice.kind == "invoice" and invoice.due_on is not None and (bool(invoice.parts) or invoice.due_on < on)
+
+
 def charge_of(fee_invoice: Invoice) -> FeeCharge | None:
     """What a fee's document is about; None for any other document, and then nothing is asked."""
     if fee_invoice.about_id is None:
@@ -117,6 +122,12 @@ def charge_of(fee_invoice: Invoice) -> FeeCharge | None:
         .first()
     )
     return found
+
+
+def refuse_waived(charge: FeeCharge) -> None:
+    """Raise FeeWaived where waive would, so that nobody is asked for a reason in vain."""
+    if charge.waived_at is not None:
+        raise FeeWaived
 
 
 def waive(fee_charge_id: int, *, reason: str, by: Actor, at: datetime) -> FeeCharge:

@@ -1,0 +1,55 @@
+"""Late fees and instalments beside an invoice, and waiving a fee."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import flash, request, url_for
+
+from admin import admin
+from billing import clock, fees, instalments, invoices, payments
+from web import forms, hx
+from web.filters import today
+from web.people import person, staff_role
+from web.submissions import once
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from billing.tables import FeeCharge, Invoice
+
+WAIVE = ("admin/fees/waive.html", "admin/fees/_waive.html")
+
+
+def beside(invoice: Invoice) -> dict[str, Any]:
+    """What an invoice's page tells of its instalments and fees, or of the invoice that it is a fee on."""
+    return {
+        "parts": instalments.of(invoice),
+        "fees": fees.of(invoice.id) if fees.may_have(invoice, today()) else [],
+        "charge": fees.charge_of(invoice),
+        "on": today(),
+    }
+
+
+@admin.route("/fees/<int:fee_charge_id>/waive", methods=["GET", "POST"], endpoint="waive_fee")
+@staff_role("admin")
+@once
+def waive_fee(fee_charge_id: int) -> ResponseReturnValue:
+    """Let a fee go. An open payment page is closed first, so that nobody pays it meanwhile."""
+    charge, reason = fees.get(fee_charge_id), request.form.get("reason", "").replace("\r\n", "\n")
+    shown = {"charge": charge, "document": charge.fee_invoice, "reason": reason}
+    if request.method == "GET":
+        fees.refuse_waived(charge)
+        return forms.show(*WAIVE, attempt=payments.in_flight(charge.fee_invoice_id), **shown)
+    forms.shown_again(*WAIVE, attempt=None, **shown)
+    waived = _waive(charge, reason)
+    flash(f"{waived.fee_invoice.number} is waived. The customer is told.", "success")
+    return hx.go(url_for(".invoice", invoice_id=charge.fee_invoice_id))
+
+
+def _waive(charge: FeeCharge, reason: str) -> FeeCharge:
+    try:
+        return fees.waive(charge.id, reason=reason, by=person().actor, at=clock.now())
+    except invoices.InvoiceBeingPaid:
+        payments.release(charge.fee_invoice_id, by=person().actor, at=clock.now())
+        return fees.waive(charge.id, reason=reason, by=person().actor, at=clock.now())

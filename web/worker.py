@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from huey import RedisHuey, SqliteHuey, crontab
 from huey.serializer import SignedSerializer
 
-from billing import clock, comparing, db, documents, outbox, sessions, sign_in, startup, stripe_events
+from billing import clock, comparing, db, documents, fees, outbox, sessions, sign_in, startup, stripe_events
 from billing.errors import Refusal
 from billing.rendering import Renderer, invoice_html
 from billing.settings import Settings, SettingsRefused
@@ -94,6 +94,7 @@ class Work:
         self.sweep_payments = Alone(self._sweep_payments)
         self.compare_books = Alone(self._compare_books)
         self.forget_old = Alone(self._forget_old)
+        self.charge_late_fees = Alone(self._charge_late_fees)
         self.drawn: Callable[[], object] = self.deliver_mail
 
     def _render_documents(self) -> None:
@@ -125,6 +126,12 @@ class Work:
                 log.info("compared: %s", comparing.compare(clock.now()))
             except Refusal as refusal:
                 log.warning("the books could not be compared: %s", refusal)
+
+    def _charge_late_fees(self) -> None:
+        with db.connection():
+            charged = fees.charge_today(clock.now())
+            if charged:
+                log.info("late fees: %s", ", ".join(str(document.number) for document in charged))
 
     def _forget_old(self) -> None:
         with db.connection():
@@ -197,6 +204,7 @@ def _declare(huey: Any, work: Work) -> None:  # noqa: ANN401 - huey has no types
     huey.periodic_task(crontab(minute="*"), name="every_minute")(look)
     huey.periodic_task(crontab(minute="*/10"), name="every_ten_minutes")(work.sweep_payments)
     huey.periodic_task(crontab(minute="17"), name="every_hour")(work.forget_old)
+    huey.periodic_task(crontab(minute="29"), name="fees_every_hour")(work.charge_late_fees)
     huey.periodic_task(crontab(minute="41", hour="3"), name="every_night")(work.compare_books)
     outbox.wake[:] = [ask]
     huey.storage.flush_queue()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from peewee import DatabaseError
 
-from billing import db, documents, invoices, passwords, sessions, users
+from billing import db, documents, invoices, passwords, seller, sessions, users
+from billing.fee_rules import Rule
 from billing.migrations import migrate
 from billing.tables import Attempt, AuditRow, Document, Invoice, Mail, Rendering, Session
 from tests.servers import Catcher, free_port
@@ -250,6 +251,29 @@ def test_reconcile_fails_while_something_stays_unanswered(shell: Shell, world: W
         minor=100, nonce="n" * 20, created_at=AT - timedelta(hours=2), expires_at=AT, force_insert=True,
     )  # fmt: skip
     assert "Payments: 1 asked, 0 moved, 1 unanswered." in shell.run("reconcile", fails=True, **nobody).output
+
+
+def test_charge_late_fees_tells_what_it_would_charge_and_then_charges_it_once(shell: Shell, world: World) -> None:
+    policy = seller.SellerPolicy(late_fee=Rule(shape="flat", minor=40_00))
+    seller.save_policy(policy, version=1, by=world.sam, at=AT)
+    world.overdue()
+    on = ("--on", AT.date().isoformat())
+    told = shell.run("charge-late-fees", *on, "--dry-run").output
+    assert "INV-2026-0001 Acme: Late fee £40.00. £1,164.00 was due on 2 November 2026 and is unpaid." in told
+    assert "1 would be charged, 0 not." in told
+    assert not Invoice.select().where(Invoice.kind == "late_fee").exists()
+    assert "Late fee £40.00 by INV-2026-0002." in shell.run("charge-late-fees", *on).output
+    assert "nothing, its late fee is charged already" in shell.run("charge-late-fees", *on).output
+
+
+def test_charge_late_fees_refuses_a_day_to_come(shell: Shell, world: World) -> None:
+    assert world.acme.id
+    assert "is still to come" in shell.run("charge-late-fees", "--on", "2999-01-01", fails=True).output
+
+
+def test_charge_late_fees_charges_nothing_where_no_rule_is_set(shell: Shell, world: World) -> None:
+    world.overdue()
+    assert shell.run("charge-late-fees").output == "0 charged, 0 not.\n"
 
 
 def test_audit_verify_fails_once_a_row_was_changed(shell: Shell, world: World) -> None:

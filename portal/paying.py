@@ -220,7 +220,6 @@ def _context(choice: Choice, quote: Quote | None, **more: Any) -> dict[str, Any]
     mine = [attempt for attempt in flights.values() if attempt.payer == asker.key]
     currency = choice.invoices[0].currency
     told = {line.invoice.id: line for line in quote.lines} if quote else {}
-    base = {"number": choice.alone} if choice.alone else {}
     return {
         "choice": choice,
         "quote": quote,
@@ -238,8 +237,8 @@ def _context(choice: Choice, quote: Quote | None, **more: Any) -> dict[str, Any]
         "on_its_way": [attempt for attempt in flights.values() if attempt.status == "processing"],
         "busy": others[0] if others else None,
         "mine": mine[0] if mine else None,
-        "pay_url": url_for(".pay" if choice.alone else ".pay_several", **base),
-        "quote_url": url_for(".quote_amount" if choice.alone else ".quote_payment", **base),
+        "pay_url": url_for(".pay", number=choice.alone) if choice.alone else url_for(".pay_several"),
+        "quote_url": url_for(".quote_amount", number=choice.alone) if choice.alone else url_for(".quote_payment"),
         "here": _address(choice),
         "transfer": transfer_of(choice.invoices[0]) if len(choice.invoices) == 1 else None,
         "fragment": hx.wants_fragment(),

@@ -100,7 +100,7 @@ def past_payments(customer_id: int, *, after: str | None = None) -> Page:
     ids = [payment.id for payment in rows]
     applied = _applied(Allocation.payment, ids)
     refunds = _refunds(Refund.payment, ids)
-    drawn = {row[0] for row in Document.select(Document.payment).where(Document.payment.in_(ids)).tuples()}
+    drawn = {row.payment_id for row in Document.select(Document.payment).where(Document.payment.in_(ids))}
     return Page(
         [
             PastPayment(

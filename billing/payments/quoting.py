@@ -157,13 +157,8 @@ def wishes_of(found: Sequence[Invoice], texts: Mapping[str, str], *, locale: str
 def numbered(customer_id: int, numbers: Sequence[str]) -> list[Invoice]:
     """A customer's invoices by their numbers, in the order they fall due. Raises as quote."""
     asked = set(numbers)
-    ids = [
-        row[0]
-        for row in Invoice.select(Invoice.id)
-        .where(Invoice.number.in_(sorted(asked)) & (Invoice.customer == customer_id))
-        .limit(MOST_INVOICES + 1)
-        .tuples()
-    ]
+    query = Invoice.select(Invoice.id).where(Invoice.number.in_(sorted(asked)) & (Invoice.customer == customer_id))
+    ids = [invoice.id for invoice in query.limit(MOST_INVOICES + 1)]
     if len(ids) != len(asked):
         raise TooManyInvoices if len(asked) > MOST_INVOICES else Missing("We cannot find that invoice.")
     return chosen(customer_id, ids)

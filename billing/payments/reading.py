@@ -154,8 +154,18 @@ def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Fligh
         (*asked, *asked),
     ).fetchall()
     shown: dict[int, Flight] = {}
-    for invoice_id, *values, created_at, expires_at in rows:
-        flight = Flight(*values, cast("datetime", _instant(created_at)), cast("datetime", _instant(expires_at)))
+    for invoice_id, id_, payer, name, status, minor, currency, failure, created_at, expires_at in rows:
+        flight = Flight(
+            id_,
+            payer,
+            name,
+            status,
+            minor,
+            currency,
+            failure,
+            cast("datetime", _instant(created_at)),
+            cast("datetime", _instant(expires_at)),
+        )
         is_over = flight.status != "processing" and flight.expires_at <= at
         if not is_over and (invoice_id not in shown or flight.status == "processing"):
             shown[invoice_id] = flight

@@ -134,7 +134,7 @@ def lock(query: ModelSelect[Row]) -> ModelSelect[Row]:
     NO KEY: rows that only refer to a locked one may be written meanwhile, or an order of locks that spares a
     customer's row would still end in a deadlock at its foreign keys.
     """
-    return query if is_sqlite() else query.for_update("FOR NO KEY UPDATE")
+    return query if is_sqlite() else query.for_update("FOR NO KEY UPDATE")  # type: ignore[arg-type]  # Peewee takes the clause itself too
 
 
 def lock_free(query: ModelSelect[Row]) -> ModelSelect[Row]:

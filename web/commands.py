@@ -30,7 +30,7 @@ from billing import exports as books_for_others
 from billing.actors import Actor
 from billing.errors import Refusal
 from billing.rendering import Renderer
-from web import backups, fee_commands, mail, worker
+from web import autopay_commands, backups, fee_commands, mail, worker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +58,7 @@ def register(app: Flask, settings: Settings) -> None:
         worker.wake_on_commit(settings)
     for command in (migrate, seed, people, deliver_mail, render_documents, reconcile, check, audits, exports):
         app.cli.add_command(command)
-    for command in (backup, restore, fee_commands.charge_late_fees):
+    for command in (backup, restore, fee_commands.charge_late_fees, autopay_commands.run_autopay):
         app.cli.add_command(command)
 
 

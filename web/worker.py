@@ -17,7 +17,20 @@ from typing import TYPE_CHECKING, Any
 from huey import RedisHuey, SqliteHuey, crontab
 from huey.serializer import SignedSerializer
 
-from billing import clock, comparing, db, documents, fees, outbox, sessions, sign_in, startup, stripe_events
+from billing import (
+    autopay,
+    clock,
+    comparing,
+    db,
+    documents,
+    fees,
+    outbox,
+    seller,
+    sessions,
+    sign_in,
+    startup,
+    stripe_events,
+)
 from billing.errors import Refusal
 from billing.rendering import Renderer, invoice_html
 from billing.settings import Settings, SettingsRefused
@@ -95,6 +108,7 @@ class Work:
         self.compare_books = Alone(self._compare_books)
         self.forget_old = Alone(self._forget_old)
         self.charge_late_fees = Alone(self._charge_late_fees)
+        self.run_autopay = Alone(self._run_autopay)
         self.drawn: Callable[[], object] = self.deliver_mail
 
     def _render_documents(self) -> None:
@@ -126,6 +140,18 @@ class Work:
                 log.info("compared: %s", comparing.compare(clock.now()))
             except Refusal as refusal:
                 log.warning("the books could not be compared: %s", refusal)
+
+    def _run_autopay(self) -> None:
+        if not self.settings.stripe_secret_key:
+            return
+        with db.connection():
+            selling, at = seller.find(), clock.now()
+            if selling is None:
+                return
+            try:
+                log.info("autopay: %s", autopay.work(clock.day_of(at, selling.time_zone), at=at))
+            except comparing.StrangeGateway as refusal:
+                log.error("%s", refusal.message)  # noqa: TRY400 - an answer, not a defect
 
     def _charge_late_fees(self) -> None:
         with db.connection():
@@ -203,6 +229,7 @@ def _declare(huey: Any, work: Work) -> None:  # noqa: ANN401 - huey has no types
     ask = huey.task(name=LOOK)(look)
     huey.periodic_task(crontab(minute="*"), name="every_minute")(look)
     huey.periodic_task(crontab(minute="*/10"), name="every_ten_minutes")(work.sweep_payments)
+    huey.periodic_task(crontab(minute="5-59/10"), name="autopay_every_ten_minutes")(work.run_autopay)
     huey.periodic_task(crontab(minute="17"), name="every_hour")(work.forget_old)
     huey.periodic_task(crontab(minute="29"), name="fees_every_hour")(work.charge_late_fees)
     huey.periodic_task(crontab(minute="41", hour="3"), name="every_night")(work.compare_books)

@@ -6,7 +6,7 @@ makes a second such try impossible. The bank's no has a schedule; no answer mean
 
 from billing.autopay.choosing import Coming, Planned, coming, schedule, skip
 from billing.autopay.reading import DECLINED, WHY, Told, last_run, runs_of
-from billing.autopay.running import Ran, run_due
+from billing.autopay.running import Ran, run_due, work
 from billing.autopay.telling import tell_upcoming
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "schedule",
     "skip",
     "tell_upcoming",
+    "work",
 ]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from peewee import IntegrityError
 
-from billing import audit, cards, gateway, payments
+from billing import audit, cards, comparing, gateway, payments
 from billing.actors import SYSTEM, Actor
 from billing.autopay.choosing import MOST_TRIES, candidates, due_by, run_key, try_now
-from billing.autopay.telling import tell_failure
+from billing.autopay.telling import tell_failure, tell_upcoming
 from billing.cards import consent as consents
 from billing.db import lock, transaction
 from billing.errors import Refusal
@@ -52,6 +52,22 @@ class Ran:
     def count(self, outcome: str) -> None:
         """One more of an outcome."""
         setattr(self, outcome or "unanswered", getattr(self, outcome or "unanswered") + 1)
+
+
+def work(on: date, *, at: datetime) -> Ran:
+    """All of autopay: tell what comes, then charge what is due. Raises StrangeGateway, and then charges nothing.
+
+    At another account of the provider every card would look removed.
+    """
+    try:
+        comparing.recognise()
+    except gateway.OutcomeUnknown as unknown:
+        log.warning("autopay waits: the provider does not answer (%s)", unknown)
+        return Ran(unanswered=1)
+    except gateway.Declined as refusal:  # a restricted key may not be allowed to ask
+        log.warning("the provider did not say who we are: %s", refusal)
+    tell_upcoming(on, at=at)
+    return run_due(on, at=at)
 
 
 def run_due(on: date, *, at: datetime) -> Ran:

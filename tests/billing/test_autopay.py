@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import autopay, cards, check, gateway, payments
+from billing import autopay, cards, check, comparing, gateway, payments
 from billing.tables import Activity, Attempt, AutopayRun, Invoice, Mail, Payment
 from tests.billing import paying
 from tests.billing.saved import save_card
@@ -304,3 +304,16 @@ def test_the_mails_of_autopay_say_what_happened_and_what_comes_next(world: World
     assert "Why: turned off by Bob Hale" in ended.text
     with pytest.raises(letters.NotNeeded):
         letters_of("autopay_upcoming")
+
+
+def test_at_another_account_of_the_provider_nothing_is_charged(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue()
+    later = world.issued(on=TODAY - timedelta(days=28), at=AT - timedelta(days=28))
+    assert autopay.work(TODAY, at=AT).paid == 1
+    assert len(told("autopay_upcoming")) == 2
+    sandbox.control("account", id="acct_another")
+    at = AT + timedelta(days=2)
+    with pytest.raises(comparing.StrangeGateway):
+        autopay.work(at.date(), at=at)
+    assert (owed(invoice), owed(later)) == (0, later.total_minor)
+    assert cards.live(world.acme.id) is not None

@@ -372,3 +372,18 @@ def tamper(table: str, sql: str) -> None:
 def tamper_is_still_refused(invoice: Invoice) -> None:
     with pytest.raises(DatabaseError, match="never changes"), db.transaction():
         db.execute("UPDATE invoice SET total_minor = total_minor + 1 WHERE id = ?", (invoice.id,))
+
+
+def test_run_autopay_without_a_card_provider_says_so(shell: Shell, world: World) -> None:
+    assert "Card payment is not available" in shell.run("run-autopay", fails=True).output
+
+
+def test_run_autopay_fails_where_the_provider_does_not_answer(shell: Shell, world: World) -> None:
+    nobody: dict[str, Any] = {
+        "stripe_secret_key": "sk_test_of_the_tests",
+        "stripe_webhook_secrets": ("whsec_of_the_tests",),
+        "stripe_api_base": f"http://127.0.0.1:{free_port()}",
+    }
+    said = shell.run("run-autopay", "--on", "2026-12-01", fails=True, **nobody).output
+    assert said.startswith("0 paid, 0 on their way")
+    assert "1 unanswered." in said

@@ -41,9 +41,11 @@ lines = st.lists(
 class BillingRules(Life):
     """From a draft to a void."""
 
-    @initialize(threshold=SMALL, least=SMALL, late=SMALL, per_line=st.booleans())
-    def the_seller_decides(self, threshold: int, least: int, late: int, per_line: bool) -> None:  # noqa: FBT001
-        """Another policy in every life."""
+    @initialize(threshold=SMALL, least=SMALL, late=SMALL, per_line=st.booleans(), who=SMALL, rows=lines)
+    def a_life_begins(
+        self, *, threshold: int, least: int, late: int, per_line: bool, who: int, rows: list[tuple[str, int, int]]
+    ) -> None:
+        """Another policy in every life, and a few invoices to begin with."""
         policy = seller.SellerPolicy(
             least_part_minor=self.pick(LEAST_PARTS, least),
             late_fee=self.pick(LATE_FEES, late),
@@ -52,23 +54,28 @@ class BillingRules(Life):
         seller.save_policy(policy, version=seller.get().version, by=self.sam, at=self.now)
         if per_line:
             Seller.update(rounding_rule="per_line").execute()
+        for shape in (1, 2, 5):  # plain, plain, with early terms
+            self.bill(self.pick(self.cast.customers, who + shape), rows, 0, shape)
 
     @rule(who=SMALL, rows=lines, discount=SMALL, shape=SMALL)
     def draft(self, who: int, rows: list[tuple[str, int, int]], discount: int, shape: int) -> None:
         """Something new is billed."""
-        customer = self.pick(self.cast.customers, who)
+        self.bill(self.pick(self.cast.customers, who), rows, discount, shape)
+
+    def bill(self, customer: Customer, rows: list[tuple[str, int, int]], discount: int, shape: int) -> None:
+        """A draft, and most are issued soon."""
         content = self.content(customer, rows, discount, shape)
         answer = self.ask("draft", lambda: invoices.draft(customer.id, content, by=self.sam, at=self.now), must=True)
         made = answer.given
         self.oracle.bills[made.id] = Bill(
             id=made.id, customer_id=customer.id, currency=customer.currency, version=made.version
         )
-        if shape % 3:  # most drafts are issued soon
+        if shape % 3:
             self.issue_bill(self.oracle.bills[made.id])
 
     @precondition(lambda self: self.oracle.bills)
     @rule(which=SMALL, rows=lines, shape=SMALL, stale=st.booleans())
-    def edit(self, which: int, rows: list[tuple[str, int, int]], shape: int, stale: bool) -> None:  # noqa: FBT001
+    def edit(self, *, which: int, rows: list[tuple[str, int, int]], shape: int, stale: bool) -> None:
         """A draft changes; an issued invoice, or a page of yesterday, does not."""
         bill = self.pick(list(self.oracle.bills.values()), which)
         customer = next(one for one in self.cast.customers if one.id == bill.customer_id)
@@ -96,13 +103,13 @@ class BillingRules(Life):
 
     @precondition(lambda self: self.oracle.bills)
     @rule(which=SMALL, yesterday=st.booleans())
-    def issue(self, which: int, yesterday: bool) -> None:  # noqa: FBT001
+    def issue(self, *, which: int, yesterday: bool) -> None:
         """Any invoice, also one that is issued or void."""
         self.issue_bill(self.pick(list(self.oracle.bills.values()), which), yesterday=yesterday)
 
     @precondition(lambda self: self.oracle.bills)
     @rule(which=SMALL, release=st.booleans())
-    def void(self, which: int, release: bool) -> None:  # noqa: FBT001
+    def void(self, *, which: int, release: bool) -> None:
         """Any invoice, after closing the pages in which it might be paid, or not."""
         bill = self.pick(list(self.oracle.bills.values()), which)
         if release and bill.status == "issued":

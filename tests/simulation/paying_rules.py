@@ -10,7 +10,8 @@ from hypothesis.stateful import precondition, rule
 from billing import credits as customer_credits
 from billing import early_discounts, payments
 from billing.tables import UNFINISHED, Attempt, Customer, Invoice
-from tests.simulation.life import MONEY, Intention, Life
+from tests.simulation.follower import Intention
+from tests.simulation.life import MONEY, Life
 
 if TYPE_CHECKING:
     from billing.actors import Actor
@@ -27,12 +28,12 @@ class PayingRules(Life):
 
     @precondition(lambda self: any(bill.owes for bill in self.oracle.bills.values()))
     @rule(who=SMALL, first=SMALL, many=st.integers(1, 3), part=st.integers(1, 10), credit=st.booleans(), fault=faults)
-    def start(self, who: int, first: int, many: int, part: int, credit: bool, fault: Fault) -> None:  # noqa: FBT001
+    def start(self, *, who: int, first: int, many: int, part: int, credit: bool, fault: Fault) -> None:
         """Press Pay: some invoices of a customer, in full or in part, with credit or without."""
         bill = self.pick([bill for bill in self.oracle.issued() if bill.owes], first)
         payer = self.pick(self.cast.payers[bill.customer_id], who)
-        chosen = self._from(bill, many)
-        planned, uses = self._plan(chosen, part, credit=credit)
+        chosen = self.some_of(bill, many)
+        planned, uses = self.plan(chosen, part, credit=credit)
         name = "start paying in part" if part < 8 else "start paying in full"
         name = "start paying several" if len(chosen) > 1 else name
         name = "start paying with credit" if uses else name
@@ -55,22 +56,18 @@ class PayingRules(Life):
             meant=meant,
         )
 
-    @precondition(lambda self: self.intentions)
+    @precondition(lambda self: self.follower.intentions)
     @rule(which=SMALL, who=SMALL)
     def take_over(self, which: int, who: int) -> None:
         """Another person of the customer pays instead, or a stranger tries."""
         attempt = self._attempt(which)
-        bills = [self.oracle.bills[bill_id] for bill_id in self.intentions[attempt.id].paid]
+        bills = [self.oracle.bills[bill_id] for bill_id in self.follower.intentions[attempt.id].paid]
         bills = [bill for bill in bills if bill.owes]
         if not bills:
             return
         payer = self.pick(self.cast.payers[attempt.customer_id], who)
-        planned, _ = self._plan(bills, 10, credit=False)
-        meant = Intention(
-            customer_id=attempt.customer_id,
-            uses=(),
-            paid={plan.invoice_id: plan.minor for plan in planned if plan.minor},
-        )
+        planned, _ = self.plan(bills, 10, credit=False)
+        meant = self.meant(attempt.customer_id, planned, [])
         self.ask(
             "take over",
             lambda: payments.take_over(
@@ -85,7 +82,7 @@ class PayingRules(Life):
             meant=meant,
         )
 
-    @precondition(lambda self: self.intentions)
+    @precondition(lambda self: self.follower.intentions)
     @rule(which=SMALL)
     def cancel(self, which: int) -> None:
         """The payer thinks again."""
@@ -119,7 +116,7 @@ class PayingRules(Life):
 
     @precondition(lambda self: self._on_their_way())
     @rule(which=SMALL, lands=st.booleans())
-    def debit_ends(self, which: int, lands: bool) -> None:  # noqa: FBT001
+    def debit_ends(self, *, which: int, lands: bool) -> None:
         """After days it lands, or bounces."""
         intent_id = self.pick(self._on_their_way(), which)
         if lands:
@@ -133,7 +130,7 @@ class PayingRules(Life):
     def stranger_pays(self, which: int, minor: int, how: int) -> None:
         """Money that no page asked for: of an attempt that has its money, of a known customer, of nobody."""
         refs = sorted(str(one.stripe_id) for one in Customer.select().where(Customer.stripe_id.is_null(False)))
-        attempts = list(self.intentions)
+        attempts = list(self.follower.intentions)
         customer_ref = self.pick(refs, which) if refs and how in {1, 3} else None
         reference = self.pick(attempts, which) if attempts and how in {2, 3} else ""
         currency = self.pick(self.cast.customers, which).currency
@@ -144,21 +141,20 @@ class PayingRules(Life):
 
     @precondition(lambda self: self.bank.monies)
     @rule(which=SMALL, newest=st.booleans())
-    def hear_of_money(self, which: int, newest: bool) -> None:  # noqa: FBT001
+    def hear_of_money(self, *, which: int, newest: bool) -> None:
         """A webhook of a payment: first, again, or late."""
         known = sorted(self.bank.untold & self.bank.monies.keys()) if newest else []
         intent_id = self.pick(known or list(self.bank.monies), which)
         self.ask("hear of money", lambda: payments.settle(intent_id, at=self.now), must=True)
 
-    @precondition(lambda self: self.intentions)
+    @precondition(lambda self: self.follower.intentions)
     @rule(which=SMALL)
     def hear_of_page(self, which: int) -> None:
         """A webhook of a page, or the return from it."""
         attempt = self._attempt(which)
         self.ask("ask about a page", lambda: payments.check(attempt, at=self.now), must=True)
 
-    @rule()
-    def sweep(self) -> None:
+    def sweep_payments(self) -> None:
         """The worker catches up."""
         self.ask("sweep payments", lambda: payments.sweep(self.now), must=True)
 
@@ -166,7 +162,7 @@ class PayingRules(Life):
 
     def nonce(self) -> str:
         """A page's own."""
-        return f"n-{len(self.intentions)}-{self.now.timestamp():.0f}"
+        return f"n-{len(self.follower.intentions)}-{self.now.timestamp():.0f}"
 
     def _begin(
         self,
@@ -178,11 +174,7 @@ class PayingRules(Life):
         fault: Fault,
     ) -> None:
         nonce = self.nonce()
-        meant = Intention(
-            customer_id=customer_id,
-            uses=tuple((str(use.key), use.invoice_id, use.minor) for use in uses),
-            paid={plan.invoice_id: plan.minor for plan in planned if plan.minor},
-        )
+        meant = self.meant(customer_id, planned, uses)
         if not meant.paid:
             plan = payments.Plan(customer_id=customer_id, planned=tuple(planned), uses=tuple(uses))
             answer = self.ask(
@@ -191,8 +183,8 @@ class PayingRules(Life):
                 keeps=MONEY,
             )
             if answer.done:
-                self.use_credit(meant)
-                self.settle_early({plan.invoice_id for plan in planned}, self.today)
+                self.follower.use_credit(meant)
+                self.follower.settle_early({plan.invoice_id for plan in planned}, self.today)
             return
         self.bank.fault = fault
         self.ask(
@@ -204,12 +196,20 @@ class PayingRules(Life):
             meant=meant,
         )
 
-    def _from(self, bill: Bill, many: int) -> list[Bill]:
+    def meant(self, customer_id: int, planned: list[payments.Planned], uses: list[payments.CreditUse]) -> Intention:
+        """A plan in the oracle's words."""
+        return Intention(
+            customer_id=customer_id,
+            uses=tuple((str(use.key), use.invoice_id, use.minor) for use in uses),
+            paid={plan.invoice_id: plan.minor for plan in planned if plan.minor},
+        )
+
+    def some_of(self, bill: Bill, many: int) -> list[Bill]:
         """An invoice and some more of the same customer."""
         others = [other for other in self.oracle.open_of(bill.customer_id) if other.id != bill.id]
         return [bill, *others[: many - 1]]
 
-    def _plan(
+    def plan(
         self, bills: list[Bill], part: int, *, credit: bool
     ) -> tuple[list[payments.Planned], list[payments.CreditUse]]:
         """What the person sees and agrees to. Below 8 tenths a part is paid; else all, or what is asked for early."""
@@ -236,7 +236,7 @@ class PayingRules(Life):
             row.id
             for row in Attempt.select(Attempt.id).where(Attempt.status.in_(UNFINISHED)).order_by(Attempt.created_at)
         ]
-        attempt: Attempt = Attempt.get_by_id(self.pick(unfinished or list(self.intentions), which))
+        attempt: Attempt = Attempt.get_by_id(self.pick(unfinished or list(self.follower.intentions), which))
         return attempt
 
     def _open_pages(self) -> list[str]:

@@ -14,18 +14,20 @@ from web.people import person, staff_role
 from web.submissions import once
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask.typing import ResponseReturnValue
 
-    from billing.tables import FeeCharge, Invoice
+    from billing.tables import Activity, FeeCharge, Invoice
 
 WAIVE = ("admin/fees/waive.html", "admin/fees/_waive.html")
 
 
-def beside(invoice: Invoice) -> dict[str, Any]:
+def beside(invoice: Invoice, events: Sequence[Activity]) -> dict[str, Any]:
     """What an invoice's page tells of its instalments and fees, or of the invoice that it is a fee on."""
     return {
         "parts": instalments.of(invoice),
-        "fees": fees.of(invoice.id) if fees.may_have(invoice, today()) else [],
+        "fees": fees.of(invoice.id, events),
         "charge": fees.charge_of(invoice),
         "on": today(),
     }

@@ -9,7 +9,7 @@ from flask import render_template, request, url_for
 from admin import admin, fees
 from admin.paper import paper
 from admin.settings import selling
-from billing import clock, customers, invoices, outbox, payments
+from billing import clock, corrections, credit_notes, customers, invoices, outbox, payments, write_offs
 from web import hx
 from web.filters import current_seller, today
 from web.people import person, staff_only
@@ -67,13 +67,14 @@ def show_invoice(invoice_id: int) -> ResponseReturnValue:
     if invoice.status == "draft":
         snapshot = invoices.preview_of_issue(invoice, on=invoice.issue_on or today())
         return render_template("admin/invoices/draft.html", invoice=invoice, paper=paper(snapshot))
+    activities = invoices.activities(invoice_id, customer_sees_only=False)
     return render_template(
         "admin/invoices/show.html",
         invoice=invoice,
         paper=paper(invoice.frozen),
         **_standing(invoice),
-        **fees.beside(invoice),
-        activities=invoices.activities(invoice_id, customer_sees_only=False),
+        **fees.beside(invoice, activities),
+        activities=activities,
         deliveries=outbox.for_invoice(invoice_id),
     )
 
@@ -82,12 +83,16 @@ def _standing(invoice: Invoice) -> dict[str, Any]:
     """What was paid, who is paying, and what the badge says."""
     attempt = payments.in_flight(invoice.id) if invoice.balance_minor else None
     processing = attempt is not None and attempt.status == "processing"
+    notes = [note for note in credit_notes.for_invoice(invoice.id, issued_only=False) if note.status != "declined"]
     return {
         "status": invoices.status_of(invoice, today(), processing=processing),
         "overdue": invoices.is_overdue(invoice, today()),
         "attempt": attempt,
-        "applied": payments.for_invoice(invoice.id) if invoice.balance_minor != invoice.total_minor else [],
-        "may_void": invoice.status == "issued" and invoice.balance_minor == invoice.total_minor,
+        "applied": payments.applied_on(invoice.id) if invoice.balance_minor != invoice.total_minor else [],
+        "may_void": invoice.status == "issued" and invoice.balance_minor == invoice.total_minor and not notes,
+        "notes": notes,
+        "write_off": write_offs.waiting_on(invoice),
+        "replacements": corrections.replacements(invoice.id),
     }
 
 

@@ -20,12 +20,13 @@ from billing.invoices.activities import add_activity
 from billing.tables import Customer, FeeCharge, Invoice, Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import date, datetime
 
     from billing.actors import Actor
-    from billing.tables import Seller
+    from billing.tables import Activity, Seller
 
+CHARGED = "fee_charged"  # what the history of an invoice calls it
 REASON_CODE = "fee_waived"
 LONGEST_REASON = 500
 NAMES = {fee_rules.LATE_FEE: "Late fee", fee_rules.INTEREST: "Interest"}
@@ -105,19 +106,19 @@ def get(fee_charge_id: int) -> FeeCharge:
     return found
 
 
-def of(invoice_id: int) -> list[FeeCharge]:
-    """The fees that were charged on an invoice, oldest first, with their documents."""
+def of(invoice_id: int, events: Iterable[Activity] | None = None) -> list[FeeCharge]:
+    """The fees that were charged on an invoice, oldest first, with their documents.
+
+    Where its history is at hand (`events`), nothing is asked unless it tells of a fee.
+    """
+    if events is not None and not any(event.kind == CHARGED for event in events):
+        return []
     return list(
         FeeCharge.select(FeeCharge, Invoice)
         .join(Invoice, on=FeeCharge.fee_invoice)
         .where(FeeCharge.invoice == invoice_id)
         .order_by(FeeCharge.id)
     )
-
-
-def may_have(invoice: Invoice, on: date) -> bool:
-    """Whether an invoice can have fees at all: it was due before `on`, as a whole or in part. Asks nothing."""
-    return invoice.kind == "invoice" and invoice.due_on is not None and (bool(invoice.parts) or invoice.due_on < on)
 
 
 def charge_of(fee_invoice: Invoice) -> FeeCharge | None:
@@ -248,7 +249,7 @@ def _issue(invoice: Invoice, fee: Fee, selling: Seller, *, by: Actor, at: dateti
         words=fee.words,
     ).execute()
     facts = {"document": document.number, "kind": fee.kind, "minor": fee.minor, "currency": invoice.currency}
-    add_activity(invoice.id, "fee_charged", by=by, at=at, facts=facts)
+    add_activity(invoice.id, CHARGED, by=by, at=at, facts=facts)
     audit.record("fee.charged", f"invoice:{invoice.id}", by=by, at=at, facts=facts | {"words": fee.words})
     return document
 

@@ -15,7 +15,7 @@ from flask import make_response, request, url_for
 from billing import bank_details, clock, early_discounts, formatting, invoices, payments
 from billing.errors import Missing
 from billing.rendering.pages import CATEGORY_WORDS
-from portal import portal
+from portal import fees, portal
 from web import filters, hx
 from web.limits import coarse
 from web.people import customer_only, customer_or_guest, person
@@ -131,7 +131,7 @@ def page_of(invoice: Invoice, *, problem: str = "", status: int = 200) -> Respon
             "tax_words": _tax_words,
             "transfer": transfer_of(invoice),
         }
-        context |= _lines(invoice)
+        context |= _lines(invoice) | fees.beside(invoice, events)
     return hx.respond("portal/invoices/invoice.html", "portal/invoices/_pay.html", status, **context)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # controls, marks of direction, line separators
 
+KINDS = {"late_fee": "Late fee", "interest": "Interest"}
+
 Facts = list[tuple[str, str]]
 
 
@@ -115,7 +117,9 @@ def _invoice_issued(mail: Mail, _head: Letterhead) -> Told:
         raise NotNeeded("Not sent: the invoice was cancelled first.")
     document = Document.get(Document.invoice == invoice.id)
     pdf = Attached(file_name(f"Invoice-{invoice.number}.pdf"), document.media_type, bytes(document.content))
-    return _about(invoice, mail) | {"link": links.url(mail.context["link_id"])}, (pdf,)
+    told = _about(invoice, mail)
+    told["facts"] = [*_terms(invoice, _locale(mail)), *told["facts"]]
+    return told | {"link": links.url(mail.context["link_id"])}, (pdf,)
 
 
 def _invoice_link(mail: Mail, _head: Letterhead) -> Told:
@@ -300,12 +304,36 @@ def _about(invoice: Invoice, mail: Mail) -> dict[str, Any]:
         facts.insert(0, ("Total", formatting.money(invoice.total_minor, invoice.currency, locale=locale)))
     return {
         "number": invoice.number,
+        "kind": KINDS.get(invoice.kind, "Invoice"),
         "total": invoice.total_minor,
         "balance": invoice.balance_minor,
         "currency": invoice.currency,
-        "due_on": invoice.due_on,
+        "due_on": invoice.next_due_on if invoice.balance_minor else invoice.due_on,
+        "parts": invoice.parts,
         "facts": facts,
     }
+
+
+def _terms(invoice: Invoice, locale: str) -> Facts:
+    """What its frozen terms say besides the due date: paying early, paying in parts, or what a fee is about."""
+
+    def amount(minor: int) -> str:
+        return formatting.money(minor, invoice.currency, locale=locale)
+
+    def day(text: str) -> str:
+        return formatting.day(date.fromisoformat(text), "long", locale=locale)
+
+    facts: Facts = []
+    about, early = invoice.frozen.get("about"), invoice.frozen.get("early")
+    if about:
+        facts.append(("About", f"Invoice {about['number']}, which was due on {day(about['due_on'])}"))
+        facts.append(("Worked out", invoice.frozen["lines"][0]["detail"]))
+    if early:
+        saved = amount(early["saved_minor"])
+        facts.append(("Pay early", f"{amount(early['pay_minor'])} by {day(early['until'])}, and save {saved}"))
+    for place, part in enumerate(invoice.frozen.get("schedule", []), start=1):
+        facts.append((f"Part {place}", f"{amount(part['minor'])}, due {day(part['due_on'])}"))
+    return facts
 
 
 def _named(invoice: Invoice) -> Facts:

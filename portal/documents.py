@@ -1,10 +1,10 @@
-"""Documents: the stored PDF of an invoice, for whom the invoice is."""
+"""Documents: the stored PDF of an invoice, for whom it is; and what is said of any PDF that is not there yet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import request
+from flask import request, url_for
 
 from billing import documents
 from portal import portal
@@ -26,4 +26,12 @@ def invoice_pdf(number: str) -> Response:
 @portal.errorhandler(documents.DocumentNotReady)
 def not_ready(_: documents.DocumentNotReady) -> Response:
     """The worker draws it just now, or could not: say so, and when to ask again."""
-    return downloads.not_ready("portal/invoices/not_ready.html", number=(request.view_args or {}).get("number", ""))
+    named = request.view_args or {}
+    number, reference = named.get("number", ""), named.get("reference", "")
+    if number:
+        title, back, words = f"Invoice {number}", url_for(".invoice", number=number), "Back to the invoice"
+    elif reference:
+        title, back, words = f"Receipt {reference}", url_for(".payments"), "Back to your payments"
+    else:
+        title, back, words = "Credit note", url_for(".credits"), "Back to your credits"
+    return downloads.not_ready("portal/invoices/not_ready.html", title=title, back=back, back_words=words)

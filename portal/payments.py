@@ -56,6 +56,7 @@ FAILED = ("Payment failed", "Your bank refused the payment. Try another way to p
 
 # Why money was kept instead of applied, as the payer reads it.
 KEPT = {
+    "paid_ahead": "It is your credit now",
     "invoice_no_longer_payable": "The invoice was paid or cancelled meanwhile",
     "amount_mismatch": "The amount was not the one that was due",
     "wrong_currency": "The currency was not that of the invoice",
@@ -168,6 +169,7 @@ def _page(attempt: Attempt, asker: Actor, *, began: datetime, returned: bool) ->
         returned=returned,
         heading=HEADINGS.get(told.state, title),
         words=words,
+        paid_ahead=bool(told.receipt and told.receipt.kept_reason == payments.PAID_AHEAD),
         kept_words=KEPT.get(told.receipt.kept_reason, "") if told.receipt else "",
         fragment=hx.wants_fragment(),
     )

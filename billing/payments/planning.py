@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from billing.actors import Actor
+    from billing.early_discounts import Offer
 
 PAGE_LIFETIME = timedelta(minutes=60)
 MOST_INVOICES = 100  # in one payment
@@ -141,11 +142,10 @@ class TooLittle(Refusal):
         self.least_minor = least_minor
 
 
-def least_part(invoice: Invoice, on: date) -> int:
-    """The least a customer may pay on an invoice: the seller's least part, or all there is to pay if that is less."""
-    offer = early_discounts.offer(invoice, on)
+def least_part(invoice: Invoice, offer: Offer | None, *, least_minor: int) -> int:
+    """The least a customer may pay on an invoice: the seller's `least_minor`, or all of it if that is less."""
     whole = offer.pay_minor if offer else invoice.balance_minor
-    return max(min(seller.get().least_part_minor, whole), 1)
+    return max(min(least_minor, whole), 1)
 
 
 def payable(plan: Plan, *, on: date) -> list[Invoice]:
@@ -156,8 +156,10 @@ def payable(plan: Plan, *, on: date) -> list[Invoice]:
     if len(plan.planned) > MOST_INVOICES:
         raise TooManyInvoices
     found = locked(plan)
+    least_minor = seller.get().least_part_minor
     for invoice, planned in zip(found, sorted(plan.planned), strict=True):
-        _refuse_line(invoice, planned, plan.credit_for(invoice.id), on)
+        least = least_part(invoice, early_discounts.offer(invoice, on), least_minor=least_minor)
+        _refuse_line(invoice, planned, plan.credit_for(invoice.id), least)
     currency = found[0].currency if found else _refuse_ahead(plan)
     money.stripe_amount(plan.minor, currency)
     return found
@@ -179,7 +181,7 @@ def locked(plan: Plan) -> list[Invoice]:
     return found
 
 
-def _refuse_line(invoice: Invoice, planned: Planned, credit_minor: int, on: date) -> None:
+def _refuse_line(invoice: Invoice, planned: Planned, credit_minor: int, least_minor: int) -> None:
     if invoice.status == "void":
         raise InvoiceCancelled(invoice)
     if invoice.balance_minor == 0:
@@ -190,7 +192,6 @@ def _refuse_line(invoice: Invoice, planned: Planned, credit_minor: int, on: date
         raise AmountChanged(invoice, asked_minor=seen)
     if paid > invoice.balance_minor:
         raise allocations.AllocationExceedsOpenBalance(invoice, asked_minor=paid)
-    least_minor = least_part(invoice, on)
     if paid < least_minor:
         raise TooLittle(least_minor, invoice.currency)
 

@@ -27,7 +27,7 @@ from billing.tables import Invoice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from billing.credits import Credit, CreditKey
     from billing.early_discounts import Offer
@@ -111,11 +111,12 @@ def quote(
     Raises Missing, InvoiceCancelled, AlreadyPaid, MixedCurrencies, TooManyInvoices, and Invalid with words for
     "amount-<number>".
     """
-    on = clock.day_of(at, seller.get().time_zone)
+    selling = seller.get()
+    on = clock.day_of(at, selling.time_zone)
     found = chosen(customer_id, [wish.invoice_id for wish in wishes])
     wished = {wish.invoice_id: wish.minor for wish in wishes}
     offers = {invoice.id: early_discounts.offer(invoice, on) for invoice in found}
-    to_pay = _amounts(found, wished, offers, on)
+    to_pay = _amounts(found, wished, offers, selling.least_part_minor)
     spendable = [] if for_guest else credits.available(customer_id, found[0].currency, besides=besides)
     spendable = [credit for credit in spendable if credit.available_minor]
     picked = [credit for credit in spendable if use is None or credit.key in use]
@@ -186,7 +187,7 @@ def chosen(customer_id: int, invoice_ids: Sequence[int]) -> list[Invoice]:
 
 
 def _amounts(
-    found: list[Invoice], wished: dict[int, int | None], offers: dict[int, Offer | None], on: date
+    found: list[Invoice], wished: dict[int, int | None], offers: dict[int, Offer | None], least_part_minor: int
 ) -> dict[int, int]:
     """What is to be paid on each invoice. Raises Invalid with words for each amount that cannot be."""
     amounts, problems = {}, {}
@@ -194,7 +195,7 @@ def _amounts(
         offer, minor = offers[invoice.id], wished[invoice.id]
         if minor is None:
             minor = offer.pay_minor if offer else invoice.balance_minor
-        least_minor = least_part(invoice, on)
+        least_minor = least_part(invoice, offer, least_minor=least_part_minor)
         if minor > invoice.balance_minor:
             most = shown(invoice.balance_minor, invoice.currency)
             problems[f"amount-{invoice.number}"] = f"Enter {most} or less. That is all you owe on {invoice.number}"

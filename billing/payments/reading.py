@@ -198,7 +198,7 @@ def for_invoice(invoice_id: int) -> list[AppliedPayment]:
     return [
         AppliedPayment(
             reference=reference,
-            minor=minor,
+            minor=int(minor),
             currency=currency,
             method=method,
             received_at=cast("datetime", _instant(received_at)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import abort, flash, redirect, request, url_for
 
-from billing import clock, credits, formatting, gateway, payments
+from billing import cards, clock, credits, formatting, gateway, payments
 from billing.errors import Conflict, Missing, Refusal
 from portal import portal
 from portal.invoices import due_of, theirs, transfer_of
@@ -45,6 +45,7 @@ class Choice:
     nonce: str
     seal: str
     instead_of: str
+    card_id: int | None  # a saved card; None: the provider's page
     alone: str  # the number of the one invoice this form is about, "" for the form of several
 
 
@@ -139,7 +140,15 @@ def settle_form(choice: Choice) -> AnyResponse:
     if attempt is None:
         flash("Your credit is used. " + _words_after(choice.invoices), "success")
         return hx.go(_back(choice))
-    return hx.go(attempt.url if attempt.status == "open" and attempt.url else _outcome(attempt))
+    return hx.go(_onward(attempt))
+
+
+def _onward(attempt: Attempt) -> str:
+    """The provider's page. A bank's own page is led to by a link or a header: no form may redirect there."""
+    outcome = url_for(".payment", attempt_id=attempt.id)
+    if attempt.status != "open" or not attempt.url:
+        return outcome
+    return outcome if attempt.kind != "checkout" and not hx.is_htmx() else str(attempt.url)
 
 
 def _begin(choice: Choice, quote: Quote) -> Attempt | None:
@@ -151,6 +160,8 @@ def _begin(choice: Choice, quote: Quote) -> Attempt | None:
         payments.pay_by_credit(plan, nonce=choice.nonce, payer=payer, at=at)
         payments.close_excessive(plan.invoice_ids, at=at)
         return None
+    if choice.card_id is not None:
+        return cards.pay(choice.card_id, plan, nonce=choice.nonce, payer=payer, at=at)
     return payments.start_checkout(
         customer_id=plan.customer_id,
         planned=plan.planned,
@@ -183,8 +194,13 @@ def _chosen(found: list[Invoice], *, alone: str = "") -> Choice:
         nonce=form.get("nonce", "") or secrets.token_urlsafe(18),
         seal=form.get("seal", ""),
         instead_of=form.get("take_over", ""),
+        card_id=_card_id(form.get("card")),
         alone=alone,
     )
+
+
+def _card_id(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _quoted(choice: Choice) -> Response:
@@ -214,10 +230,10 @@ def _page(
 
 def _context(choice: Choice, quote: Quote | None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - a template's context
     """What the page is told. Without a quote it is shown again for the sake of its errors."""
-    flights = _flights(choice)
-    asker = person().actor
-    others = [attempt for attempt in flights.values() if attempt.payer != asker.key]
-    mine = [attempt for attempt in flights.values() if attempt.payer == asker.key]
+    flights, asker = _flights(choice), person()
+    others = [attempt for attempt in flights.values() if attempt.payer != asker.actor.key]
+    mine = [attempt for attempt in flights.values() if attempt.payer == asker.actor.key]
+    saved = cards.for_customer(asker.customer.id) if asker.customer else []
     currency = choice.invoices[0].currency
     told = {line.invoice.id: line for line in quote.lines} if quote else {}
     return {
@@ -232,6 +248,10 @@ def _context(choice: Choice, quote: Quote | None, **more: Any) -> dict[str, Any]
             }
             for invoice in choice.invoices
         ],
+        "cards": saved,
+        "card_id": choice.card_id
+        if "card" in request.form
+        else next((card.id for card in saved if card.is_usual), None),
         "currency": currency,
         "symbol": symbol_of(currency),
         "on_its_way": [attempt for attempt in flights.values() if attempt.status == "processing"],
@@ -272,10 +292,6 @@ def _address(choice: Choice) -> str:
 
 def _back(choice: Choice) -> str:
     return url_for(".invoice", number=choice.invoices[0].number) if len(choice.invoices) == 1 else url_for(".invoices")
-
-
-def _outcome(attempt: Attempt) -> str:
-    return url_for(".payment", attempt_id=attempt.id)
 
 
 def _words_after(found: list[Invoice]) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.world import World
 
 LIST_STATEMENTS = 5  # one of them asks who is paying now
-PAGE_STATEMENTS = 7  # one of them asks what credit there is
+PAGE_STATEMENTS = 8  # one asks what credit there is, one whether autopay will pay it
 MOST_WEIGHT = 45 * 1024
 
 

@@ -27,6 +27,7 @@ PAGE = "admin/customers/edit.html"
 FORM = (PAGE, "admin/customers/_form.html")
 PER_PAGE = 50
 LONGEST_SEARCH = 100
+NO_LATE_FEES = "no_late_fees"  # a box: who is not asked is charged as the rule says
 MOST_CONTACTS = 50
 TEXTS = ("name", "legal_name", "address", "country", "tax_id", "currency", "locale", "terms_days")
 _CONTACT_FIELD = re.compile(r"contacts-([0-9]{1,3})-[a-z_]+")
@@ -122,7 +123,7 @@ def _with_a_row(
 
 
 def _sent() -> tuple[dict[str, str], list[TypedContact]]:
-    typed = {name: request.form.get(name, "").replace("\r\n", "\n") for name in (*TEXTS, "version")}
+    typed = {name: request.form.get(name, "").replace("\r\n", "\n") for name in (*TEXTS, "version", NO_LATE_FEES)}
     numbers = sorted({int(match[1]) for name in request.form if (match := _CONTACT_FIELD.fullmatch(name))})
     contacts = [
         TypedContact(
@@ -149,6 +150,7 @@ def _read(typed: Mapping[str, str], contacts: list[TypedContact]) -> customers.C
         **plain | {"legal_name": plain["legal_name"] or plain["name"], "country": plain["country"].upper()},
         address=reading.rows(typed["address"]),
         terms_days=terms_days,
+        late_fees=not typed[NO_LATE_FEES],
         contacts=tuple(
             customers.ContactDetails(
                 name=contact.name.strip() or contact.email.partition("@")[0],
@@ -165,7 +167,7 @@ def _usual() -> dict[str, str]:
     """What a new customer begins with: the seller's own country, currency and terms."""
     own = selling()
     kept = {"country": own.country, "currency": own.currency, "locale": own.locale, "terms_days": str(own.terms_days)}
-    return dict.fromkeys(TEXTS, "") | kept | {"version": "0"}
+    return dict.fromkeys(TEXTS, "") | kept | {"version": "0", NO_LATE_FEES: ""}
 
 
 def _stored(customer: Customer) -> tuple[dict[str, str], list[TypedContact]]:
@@ -174,7 +176,8 @@ def _stored(customer: Customer) -> tuple[dict[str, str], list[TypedContact]]:
         TypedContact(name=contact.name, email=contact.email, receives_invoices=contact.receives_invoices)
         for contact in customers.contacts(customer.id)
     ]
-    return typed | {"address": "\n".join(customer.address)}, contacts or [TypedContact()]
+    typed |= {"address": "\n".join(customer.address), NO_LATE_FEES: "" if customer.late_fees else "1"}
+    return typed, contacts or [TypedContact()]
 
 
 def _shown(typed: Mapping[str, str], contacts: list[TypedContact], customer: Customer | None) -> dict[str, Any]:

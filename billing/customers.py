@@ -43,7 +43,7 @@ class ContactDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerDetails:
-    """Everything the customer form asks for."""
+    """Everything the customer form asks for. `late_fees` says whether the seller's rule is for this customer too."""
 
     name: str
     legal_name: str
@@ -53,6 +53,7 @@ class CustomerDetails:
     locale: str = "en_GB"
     tax_id: str = ""
     terms_days: int = 30
+    late_fees: bool = True
     contacts: tuple[ContactDetails, ...] = ()
 
 
@@ -155,6 +156,7 @@ def _columns(details: CustomerDetails) -> dict[str, object]:
         "currency": details.currency,
         "locale": details.locale,
         "terms_days": details.terms_days,
+        "late_fees": details.late_fees,
     }
 
 

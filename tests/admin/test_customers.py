@@ -204,3 +204,15 @@ def test_a_viewer_sees_all_and_changes_nothing(world: World, sign_in_as: Callabl
     assert vic.post(NEW, data=typed()).status_code == 403
     assert vic.post(f"/admin/customers/{world.acme.id}/edit", data=typed(version="1")).status_code == 403
     assert customers.get(world.acme.id).version == 1
+
+
+def test_a_customer_can_be_left_out_of_late_fees_and_back_in(world: World, sam: Client) -> None:
+    assert world.acme.late_fees
+    sam.post(NEW, data=typed(no_late_fees="1"))
+    left_out = Customer.get(Customer.name == "Brightwater Cafés")
+    assert not left_out.late_fees
+    assert "Late fees Never charged" in words(sam.get(f"/admin/customers/{left_out.id}"))
+    page = sam.get(f"/admin/customers/{left_out.id}/edit")
+    assert 'name="no_late_fees" value="1" checked' in page.text
+    sam.post(f"/admin/customers/{left_out.id}/edit", data=typed(version=value_of(page, "version")))
+    assert Customer.get_by_id(left_out.id).late_fees

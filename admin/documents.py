@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import request
+from flask import request, url_for
 
 from admin import admin
 from billing import documents, invoices
@@ -30,6 +30,11 @@ def download(invoice_id: int) -> Response:
 @admin.errorhandler(documents.DocumentNotReady)
 def not_ready(_: documents.DocumentNotReady) -> Response:
     """The worker draws it just now, or could not: say so, and when to ask again."""
-    invoice_id = (request.view_args or {})["invoice_id"]
-    failed = documents.state(documents.invoice(invoice_id)) == "failed"
-    return downloads.not_ready("admin/invoices/not_ready.html", invoice_id=invoice_id, failed=failed)
+    named = request.view_args or {}
+    if "credit_note_id" in named:
+        credit_note_id = named["credit_note_id"]
+        drawn, back = documents.credit_note(credit_note_id), url_for(".credit_note", credit_note_id=credit_note_id)
+    else:
+        drawn, back = documents.invoice(named["invoice_id"]), url_for(".invoice", invoice_id=named["invoice_id"])
+    failed = documents.state(drawn) == "failed"
+    return downloads.not_ready("admin/invoices/not_ready.html", back=back, failed=failed)

@@ -109,7 +109,8 @@ def remove_draft(invoice_id: int) -> ResponseReturnValue:
 
 def _onward(invoice: Invoice) -> ResponseReturnValue:
     if request.form.get("then") == "review":
-        return hx.go(url_for(".review_invoice", invoice_id=invoice.id))
+        page = ".review_correction" if invoice.replaces_id else ".review_invoice"
+        return hx.go(url_for(page, invoice_id=invoice.id))
     flash("The draft is saved.", "success")
     return hx.go(url_for(".invoice", invoice_id=invoice.id))
 

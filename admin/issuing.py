@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import flash, request, url_for
+from flask import flash, make_response, render_template, request, url_for
 
 from admin import admin, reading, remarks
 from admin.paper import paper
@@ -18,6 +18,7 @@ from web.submissions import once
 if TYPE_CHECKING:
     from datetime import date
 
+    from flask import Response
     from flask.typing import ResponseReturnValue
 
     from billing.tables import Invoice
@@ -70,6 +71,15 @@ def void(invoice_id: int) -> ResponseReturnValue:
     voided = _void(invoice_id, reason)
     flash(f"{voided.number} is void. Its recipients are told.", "success")
     return hx.go(url_for(".invoice", invoice_id=invoice_id))
+
+
+@admin.errorhandler(invoices.InvoiceHasEffect)
+def offer_instead(refusal: invoices.InvoiceHasEffect) -> Response:
+    """What had an effect is not voided: offer to credit or to correct it."""
+    words = {"invoice": refusal.invoice, "words": refusal.message}
+    if hx.wants_fragment():
+        return hx.into_messages(make_response(render_template("errors/_notice.html", **words), 409))
+    return make_response(render_template("admin/invoices/has_effect.html", **words), 409)
 
 
 def _void(invoice_id: int, reason: str) -> Invoice:

@@ -25,6 +25,17 @@ def paper(snapshot: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def credit_paper(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The same of a credit note."""
+    filters.speak(snapshot["locale"])
+    invoice = snapshot["invoice"]
+    return snapshot | {
+        "issue_on": date.fromisoformat(snapshot["issue_on"]),
+        "invoice": invoice | {"issue_on": date.fromisoformat(invoice["issue_on"])},
+        "taxes": [group | {"words": CATEGORY_WORDS.get(group["category"])} for group in snapshot["taxes"]],
+    }
+
+
 def _with_days(said: dict[str, Any] | None) -> dict[str, Any] | None:
     """A part of the snapshot with its days as days."""
     if said is None:

@@ -119,6 +119,11 @@ def draft_of(invoice_id: int) -> Invoice | None:
     return found
 
 
+def replacements(invoice_id: int) -> list[Invoice]:
+    """The draft that is to replace an invoice and the issued one that did, if there are any; in one statement."""
+    return list(Invoice.select().where(Invoice.replaces == invoice_id).order_by(Invoice.id))
+
+
 def replacement_of(invoice_id: int) -> Invoice | None:
     """The issued invoice that replaced this one, if one did."""
     mine = (Invoice.replaces == invoice_id) & (Invoice.status != "draft")

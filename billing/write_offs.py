@@ -150,6 +150,18 @@ def reverse(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> Invoice
     return after
 
 
+def waiting_on(invoice: Invoice) -> WriteOff | None:
+    """The write-off of an invoice that waits for approval; nothing is asked where nothing is owed."""
+    found = live(invoice.id) if invoice.status == "issued" and invoice.balance_minor else None
+    return found if found is not None and found.status == "awaiting" else None
+
+
+def refuse_reversal(invoice: Invoice) -> None:
+    """Raise NotWrittenOff where there is nothing to reverse."""
+    if not invoice.written_off_minor:
+        raise NotWrittenOff(invoice)
+
+
 def get(write_off_id: int) -> WriteOff:
     """One write-off. Raises NoSuchWriteOff."""
     found: WriteOff | None = WriteOff.get_or_none(WriteOff.id == write_off_id)

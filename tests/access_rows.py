@@ -87,6 +87,8 @@ LINK_FOR_ADMINS: Things = {
     "issued": ADMINS, "void": ADMINS, "draft": UNKNOWN_TO_ADMINS, "crossed": UNKNOWN_TO_ADMINS,
     "unknown": UNKNOWN_TO_ADMINS,
 }  # fmt: skip
+CREDIT_NOTE_FOR_STAFF: Things = {"credited": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF}
+CREDIT_NOTE_FOR_ADMINS: Things = {"credited": ADMINS, "unknown": UNKNOWN_TO_ADMINS}
 CUSTOMER_FOR_STAFF: Things = {"acme": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF}
 CUSTOMER_FOR_ADMINS: Things = {"acme": ADMINS, "unknown": UNKNOWN_TO_ADMINS}
 FEE_FOR_ADMINS: Things = {"fee": ADMINS, "unknown": UNKNOWN_TO_ADMINS}
@@ -192,6 +194,29 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("GET", "/admin/invoices/<int:invoice_id>/void"): INVOICE_FOR_ADMINS,
     ("POST", "/admin/invoices/<int:invoice_id>/void"): INVOICE_FOR_ADMINS,
     ("POST", "/admin/invoices/<int:invoice_id>/links/<link_id>/revoke"): LINK_FOR_ADMINS,
+    ("GET", "/admin/invoices/<int:invoice_id>/credit"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/credit"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/credit/preview"): INVOICE_FOR_ADMINS,
+    ("GET", "/admin/invoices/<int:invoice_id>/write-off"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/write-off"): INVOICE_FOR_ADMINS,
+    ("GET", "/admin/invoices/<int:invoice_id>/write-off/reverse"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/write-off/reverse"): INVOICE_FOR_ADMINS,
+    ("GET", "/admin/invoices/<int:invoice_id>/correct"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/correct"): INVOICE_FOR_ADMINS,
+    ("GET", "/admin/invoices/<int:invoice_id>/correction"): INVOICE_FOR_ADMINS,
+    ("POST", "/admin/invoices/<int:invoice_id>/correction"): INVOICE_FOR_ADMINS,
+    ("GET", "/admin/credit-notes"): LOOKING_STAFF,
+    ("GET", "/admin/credit-notes/<int:credit_note_id>"): CREDIT_NOTE_FOR_STAFF,
+    ("GET", "/admin/credit-notes/<int:credit_note_id>.pdf"): {
+        "credited": table("sign in", vic=503, ada=503, sam=503), "unknown": UNKNOWN_TO_STAFF,
+    },
+    ("POST", "/admin/credit-notes/<int:credit_note_id>/apply"): CREDIT_NOTE_FOR_ADMINS,
+    ("POST", "/admin/credit-notes/<int:credit_note_id>/take-back"): CREDIT_NOTE_FOR_ADMINS,
+    ("GET", "/admin/approvals"): LOOKING_STAFF,
+    ("POST", "/admin/approvals/<int:approval_id>"): {
+        "asked": table("sign in", vic="no", ada="yes", sam="yes"),
+        "unknown": table("sign in", vic="no", ada="yes", sam="yes"),  # it may have been decided: 409
+    },
     ("GET", "/admin/customers"): LOOKING_STAFF,
     ("GET", "/admin/customers/<int:customer_id>"): CUSTOMER_FOR_STAFF,
     ("GET", "/admin/customers/new"): ADMINS,
@@ -202,6 +227,23 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("POST", "/admin/settings"): ADMINS,
     ("GET", "/admin/fees/<int:fee_charge_id>/waive"): FEE_FOR_ADMINS,
     ("POST", "/admin/fees/<int:fee_charge_id>/waive"): FEE_FOR_ADMINS,
+    ("GET", "/admin/refunds"): LOOKING_STAFF,
+    ("GET", "/admin/refunds/<int:refund_id>"): {"refund": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF},
+    ("POST", "/admin/refunds/<int:refund_id>/decide"): {
+        "refund": table("sign in", vic="no", ada="yes", sam="yes"),
+        "unknown": table("sign in", vic="no", ada="missing", sam="missing"),
+    },
+    ("POST", "/admin/refunds/<int:refund_id>/send"): {"refund": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/refunds/<int:refund_id>/reviewed"): {"refund": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("GET", "/admin/payments/<int:payment_id>/refund"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/payments/<int:payment_id>/refund"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("GET", "/admin/credit-notes/<int:credit_note_id>/refund"): {"unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/credit-notes/<int:credit_note_id>/refund"): {"unknown": UNKNOWN_TO_ADMINS},
+    ("GET", "/admin/chargebacks"): LOOKING_STAFF,
+    ("GET", "/admin/chargebacks/<chargeback_id>"): {"chargeback": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF},
+    ("GET", "/admin/comparison"): LOOKING_STAFF,
+    ("GET", "/admin/comparison/<difference_id>"): {"difference": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/comparison/<difference_id>"): {"difference": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
     ("GET", "/admin/settings/payments"): LOOKING_STAFF,
     ("POST", "/admin/settings/payments"): ADMINS,
 }  # fmt: skip

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from billing import db, gateway, invoices, links, stripe_gateway
+from billing import approvals, credit_notes, db, gateway, invoices, links, stripe_gateway
 from billing.actors import SYSTEM
 from billing.tables import Attempt, Card, CardSetup, FeeCharge, Invoice, Link, PlannedAllocation
 from tests.access_rows import PEOPLE, ROWS, Outcome
+from tests.billing import money_back
 from tests.portal import scenes
 from tests.web_fixtures import Client, fresh_form_id, settings_of_tests
 from tests.world import AT
@@ -106,6 +107,12 @@ def things(world: World) -> dict[str, dict[str, str]]:
     over = links.create(other, recipient="late@acme.example", at=AT - timedelta(days=500))
     revoked = links.create(other, recipient="gone@acme.example", at=AT)
     links.revoke(Link.get_by_id(revoked), by=SYSTEM, at=AT)
+    said = credit_notes.CreditContent(shape="amount", reason_code="goodwill", reason="Sorry", gross_minor=100)
+    credited = credit_notes.create(world.issued().id, said, by=world.sam, at=AT)
+    waiting = credit_notes.create(world.issued().id, said, by=world.sam, at=AT)
+    asked = approvals.request(
+        minor=100, currency="GBP", customer_id=world.acme.id, by=world.sam, at=AT, credit_note_id=waiting.id
+    )
     return {
         "issued": {"number": str(issued.number), "invoice_id": str(issued.id), "link_id": link_of(issued).id},
         "other": {"number": str(other.number), "invoice_id": str(other.id)},
@@ -119,10 +126,14 @@ def things(world: World) -> dict[str, dict[str, str]]:
         "kept": kept(world),
         "card": {"card_id": str(saved_card(world))},
         "saving": {"setup_id": saving(world)},
+        **money_back.things(world),
         "open": {"token": links.token(link_of(issued).id)},
         "over": {"token": links.token(over)},
         "revoked": {"token": links.token(revoked)},
+        "credited": {"credit_note_id": str(credited.id)},
+        "asked": {"approval_id": str(asked.id)},
         "unknown": {
+            "approval_id": "999999",
             "number": "INV-2026-9999",
             "invoice_id": "999999",
             "customer_id": "999999",
@@ -136,6 +147,11 @@ def things(world: World) -> dict[str, dict[str, str]]:
             "setup_id": "CARD-0000",
             "key": "credit_note-999999",
             "reference": "PAY-ZZZZ-ZZZZ-ZZZZ",
+            "payment_id": "999999",
+            "credit_note_id": "999999",
+            "refund_id": "999999",
+            "chargeback_id": "dp_unknown",
+            "difference_id": "txn_unknown",
             "filename": "unknown.css",
         },
     }

@@ -25,7 +25,6 @@ from billing.credit_notes.issuing import (
     lock_for_crediting,
     propose,
     record_issue,
-    spend,
     write,
 )
 from billing.credit_notes.reading import (
@@ -53,10 +52,12 @@ from billing.credit_notes.refusals import (
     NotALineOfInvoice,
     NothingCredited,
     NothingLeftToCredit,
+    NothingToRefund,
     RestCancelsOut,
 )
 from billing.credit_notes.remainder import GroupLeft, LineLeft, Remainder
-from billing.credit_notes.spreading import CreditedLine, Figures
+from billing.credit_notes.spending import payments_of, spend, unsent_refunds
+from billing.credit_notes.spreading import CreditedLine, Figures, figures
 
 __all__ = [
     "BY_PEOPLE",
@@ -82,6 +83,7 @@ __all__ = [
     "NotALineOfInvoice",
     "NothingCredited",
     "NothingLeftToCredit",
+    "NothingToRefund",
     "Preview",
     "RefundPart",
     "Remainder",
@@ -91,6 +93,7 @@ __all__ = [
     "creditable",
     "decide",
     "destinations_of",
+    "figures",
     "for_customer",
     "for_invoice",
     "get",
@@ -102,10 +105,12 @@ __all__ = [
     "moves",
     "of_customer",
     "page",
+    "payments_of",
     "propose",
     "record_issue",
     "refuse_what_is_wrong",
     "spend",
     "taxes",
+    "unsent_refunds",
     "write",
 ]

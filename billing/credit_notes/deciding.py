@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from billing import approvals, audit
-from billing.credit_notes import issuing, refusals
+from billing.credit_notes import issuing, refusals, spending
 from billing.credit_notes.content import destinations_of
 from billing.db import lock, transaction
 from billing.invoices.activities import add_activity
@@ -29,7 +29,7 @@ def decide(credit_note_id: int, *, approved: bool, note: str, by: Actor, at: dat
         approvals.decide(approved=approved, note=note, by=by, at=at, credit_note_id=credit_note_id)
         if approved:
             issuing.issue_locked(waiting, by=by, at=at)
-            issuing.spend(waiting, by=by, at=at)
+            spending.spend(waiting, by=by, at=at)
             issuing.record_issue(waiting, by=by, at=at)
         else:
             _decline(waiting, note, by=by, at=at)

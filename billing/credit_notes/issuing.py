@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from billing import approvals, audit, clock, customers, documents, ledger, links, numbering, outbox, seller
-from billing import credits as customer_credits
 from billing.credit_notes import refusals
-from billing.credit_notes.content import REASONS, CreditContent, Destinations, destinations_of, refuse_what_is_wrong
+from billing.credit_notes.content import REASONS, REFUND_METHODS, CreditContent, Destinations, refuse_what_is_wrong
 from billing.credit_notes.remainder import Remainder, remainder_of
+from billing.credit_notes.spending import spend
 from billing.credit_notes.spreading import Figures, figures
 from billing.db import lock, transaction
 from billing.errors import Missing
@@ -209,15 +209,6 @@ def issue_locked(note: CreditNote, *, by: Actor, at: datetime, mailed: bool = Tr
     add_activity(invoice.id, "credited", by=by, at=at, facts=told(note))
 
 
-def spend(note: CreditNote, *, by: Actor, at: datetime) -> None:
-    """Send the value where it was meant to go, as far as that is still owed; the rest stays customer credit."""
-    for paid_id, minor in destinations_of(note.destinations).invoices:
-        paid: Invoice = Invoice.get_by_id(paid_id)
-        most = min(minor, paid.balance_minor) if paid.status == "issued" else 0
-        if most > 0:
-            customer_credits.apply_locked(note, paid_id, most, by=by, at=at)
-
-
 def record_issue(note: CreditNote, *, by: Actor, at: datetime) -> None:
     """The audit row of an issued credit note: last, since its chain is the last lock."""
     facts = told(note) | {"invoice_id": note.invoice_id, "frozen_sha256": note.frozen_sha256}
@@ -269,6 +260,8 @@ def _destinations(invoice: Invoice, content: CreditContent, total_minor: int) ->
         paid = known.get(paid_id)
         if paid is None or not 0 < minor <= paid.balance_minor:
             raise refusals.DestinationNotOpen(paid, asked_minor=minor)
+    if wanted.refund is not None and (wanted.refund.minor <= 0 or wanted.refund.method not in REFUND_METHODS):
+        raise refusals.NothingToRefund
     assert len(set(ids)) == len(ids), "each invoice is named once"
     return wanted
 

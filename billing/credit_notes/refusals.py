@@ -107,3 +107,10 @@ class DestinationNotOpen(Conflict):
             words = f"Invoice {invoice.number} owes {owed}. Enter that or less."
         super().__init__(words, field=f"to-{invoice.id}" if invoice else "destination")
         self.asked_minor = asked_minor
+
+
+class NothingToRefund(Refusal):
+    """A refund without an amount or a way."""
+
+    def __init__(self) -> None:
+        super().__init__("Choose how the money goes back, and how much of it.", field="refund_by")

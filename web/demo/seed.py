@@ -14,14 +14,14 @@ import sys
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from billing import allocations as applying
-from billing import clock, customers, gateway, invoices, ledger, passwords, payments, seller, users
+from billing import clock, customers, gateway, invoices, passwords, payments, seller, users
 from billing.actors import SYSTEM, Actor
 from billing.db import transaction
-from billing.tables import Invoice, Link, Mail, Payment, Rendering
+from billing.tables import Invoice, Link, Mail, Rendering
+from web.demo import seed_money
 from web.demo import seed_words as words
 from web.demo.seed_drafts import drafted
 from web.demo.seed_gateway import PAST_FILE, Remembered
@@ -79,6 +79,7 @@ class _Garden:
     remembered: Remembered
     wanted: int
     sam: Actor = SYSTEM
+    ada: Actor = SYSTEM
     known: list[Customer] = field(default_factory=list)
     steps: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     order: itertools.count[int] = field(default_factory=itertools.count)
@@ -93,10 +94,13 @@ class _Garden:
             user = users.create_staff(email, name, role, staff_password, by=SYSTEM, at=began)
             if email == words.STAFF_EMAIL:
                 self.sam = users.actor(user)
+            elif role == "approver":
+                self.ada = users.actor(user)
         for index in range(wanted):
             details = self._customer(index)
             customer = customers.create(details, by=self.sam, at=began + timedelta(minutes=7 * index))
             self.known.append(customer)
+        seed_money.set_policy(self.sam, began)
         first = users.by_email(words.CUSTOMER_EMAIL)
         assert first is not None, "the demo's first customer has a contact who signs in"
         users.set_password(first, customer_password, by=self.sam, at=began)
@@ -105,6 +109,8 @@ class _Garden:
         """Plan every invoice's life, then live all lives in order."""
         for life in lives(self.dice, customers=len(self.known), invoices=self.wanted):
             self._plan(life)
+        self._later(self._working_hour(3), seed_money.charge_late_fees)
+        self._later(self.now - timedelta(minutes=2), self._leave_riddles)
         while self.steps:
             with transaction():
                 for _ in range(min(BATCH, len(self.steps))):
@@ -176,12 +182,16 @@ class _Garden:
     def _leave_as_draft(self, customer: Customer, at: datetime) -> None:
         self._draft(customer, at)
 
-    def _draft(self, customer: Customer, at: datetime) -> Invoice:
+    def _leave_riddles(self, at: datetime) -> None:
+        open_ = Invoice.select().where((Invoice.balance_minor > 0) & (Invoice.kind == "invoice")).order_by(Invoice.id)
+        seed_money.leave_riddles(self.known, list(open_), by=self.sam, at=at)
+
+    def _draft(self, customer: Customer, at: datetime, fate: Fate = "draft") -> Invoice:
         self.written += 1
-        return invoices.draft(customer.id, drafted(self.dice, customer, at), by=self.sam, at=at)
+        return invoices.draft(customer.id, drafted(self.dice, customer, at, fate), by=self.sam, at=at)
 
     def _issue(self, customer: Customer, fate: Fate, at: datetime) -> None:
-        draft = self._draft(customer, at)
+        draft = self._draft(customer, at, fate)
         on = clock.day_of(at, words.SELLER.time_zone)
         invoice = invoices.issue(draft.id, on=on, version=draft.version, by=self.sam, at=at)
         link = Link.select().where(Link.invoice == invoice.id).order_by(Link.contact).first()
@@ -194,11 +204,36 @@ class _Garden:
             voided = self._between(at, at + timedelta(hours=30))
             self._later(voided, lambda at: self._void(invoice, reason, at))
         elif fate == "in_part":
-            self._later(self._between(at, self.now), lambda at: self._pay_in_part(invoice, at))
+            half = invoice.total_minor // 2
+            self._later(self._between(at, self.now), lambda at: seed_money.transfer(invoice, half, by=self.sam, at=at))
         elif fate in {"paid", "overpaid"}:
             usual = at + timedelta(days=invoice.terms_days + 9)
             surplus_minor = 10_00 if fate == "overpaid" else 0
             self._later(self._between(at, usual), lambda at: self._pay(invoice, guest, surplus_minor, at))
+        else:
+            self._live_on(invoice, fate, guest, at)
+
+    def _live_on(self, invoice: Invoice, fate: Fate, guest: Actor, at: datetime) -> None:
+        """What becomes of it otherwise than by a payment by card."""
+        usual = self._between(at, at + timedelta(days=invoice.terms_days + 9))
+        two = {"by": self.sam, "second": self.ada}
+        if fate == "by_transfer":
+            self._later(usual, lambda at: seed_money.transfer(invoice, invoice.total_minor, by=self.sam, at=at))
+        elif fate == "early":
+            soon = self._between(at, at + timedelta(days=9))
+            self._later(soon, lambda at: seed_money.transfer_early(invoice, by=self.sam, at=at))
+        elif fate == "in_parts":
+            third = invoice.total_minor * 3 // 10
+            soon = self._between(at, at + timedelta(days=4))
+            self._later(soon, lambda at: seed_money.transfer(invoice, third, by=self.sam, at=at))
+        elif fate == "credited":
+            self._later(usual, lambda at: seed_money.credit_a_part(invoice, **two, at=at))
+        elif fate == "returned":
+            self._later(usual, lambda at: self._pay(invoice, guest, 0, at))
+            self._later(usual + timedelta(days=2), lambda at: seed_money.send_back(invoice, **two, at=at))
+        elif fate == "given_up":
+            late = at + timedelta(days=invoice.terms_days + 75)
+            self._later(late, lambda at: seed_money.give_up(invoice, **two, at=at))
 
     def _between(self, first: datetime, last: datetime) -> datetime:
         """Some moment from an hour after `first` to `last`, and before now."""
@@ -221,38 +256,6 @@ class _Garden:
         )
         method = self.dice.choice(words.METHODS)
         payments.settle(self.remembered.pay(attempt, method, at, surplus_minor), at=at)
-
-    def _pay_in_part(self, invoice: Invoice, at: datetime) -> None:
-        """Half of it came by another way, and was booked by hand."""
-        minor = invoice.total_minor // 2
-        on = clock.day_of(at, words.SELLER.time_zone)
-        payment = Payment.create(
-            reference=payments.new_reference(),
-            customer=invoice.customer_id,
-            currency=invoice.currency,
-            minor=minor,
-            method=self.dice.choice(words.METHODS),
-            received_at=at,
-        )
-        came = ledger.Leg(
-            debit=ledger.CARD_CLEARING,
-            credit=ledger.CUSTOMER_CREDIT,
-            minor=minor,
-            currency=invoice.currency,
-            customer_id=invoice.customer_id,
-            payment_id=payment.id,
-        )
-        ledger.post(f"payment:{payment.id}", "payment_received", [came], on=on, at=at)
-        ref = f"payment:{payment.id}:invoice:{invoice.id}"
-        after = applying.apply(payment, invoice.id, minor, ref=ref, on=on, at=at)
-        facts: dict[str, Any] = {
-            "payment": payment.reference,
-            "minor": minor,
-            "currency": payment.currency,
-            "method": payment.method,
-            "balance_minor": after.balance_minor,
-        }
-        invoices.add_activity(invoice.id, "paid", by=self.sam, at=at, facts=facts)
 
 
 def _close_the_past(until: datetime) -> None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     import random
 
-Fate = Literal["draft", "open", "paid", "overpaid", "in_part", "void"]
+Fate = Literal[
+    "draft", "open", "paid", "overpaid", "in_part", "void",
+    "by_transfer", "early", "in_parts", "credited", "returned", "given_up",
+]  # fmt: skip
 
 
 class Life(NamedTuple):
@@ -29,6 +32,11 @@ FIRST = (
     Life(0, "draft"),
     Life(0, "overpaid", days_ago=21),
     Life(0, "paid", days_ago=24),
+    Life(0, "in_parts", days_ago=12),
+    Life(0, "credited", days_ago=9),
+    Life(0, "returned", days_ago=95),
+    Life(0, "early", days_ago=140),
+    Life(0, "by_transfer", days_ago=180),
     *(Life(0, "paid", days_ago=days) for days in range(58, 520, 42)),
 )
 
@@ -40,7 +48,13 @@ SHARES: tuple[tuple[int, Fate, int, int], ...] = (
     (20, "void", 2, 500),
     (10, "open", 0, 0),
     (40, "open", 1, 6),
-    (755, "paid", 3, 547),
+    (560, "paid", 3, 547),
+    (130, "by_transfer", 3, 547),
+    (25, "early", 12, 547),
+    (10, "in_parts", 5, 400),
+    (12, "credited", 5, 400),
+    (10, "returned", 20, 500),
+    (8, "given_up", 120, 500),
 )
 LATE_SHARES: tuple[tuple[int, Fate, int, int], ...] = (
     (45, "open", -7, 0),

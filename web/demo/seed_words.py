@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
+from billing.fee_rules import FLAT, Rule
 from billing.seller import SellerDetails
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ SELLER = SellerDetails(
     registration="Registered in England and Wales 09312345",
     email="billing@alderandfinch.example",
     phone="0117 496 0120",
-    bank=(("Bank", "Severn Commercial"), ("Sort code", "20-45-77"), ("Account", "6317 0942")),
+    bank=(
+        ("Bank", "Severn Commercial"),
+        ("Sort code", "20-45-77"),
+        ("Account", "6317 0942"),
+        ("IBAN (EUR)", "IE29 AIBK 9311 5212 3456 78"),
+    ),
     currency="GBP",
     time_zone="Europe/London",
     terms_text="Payment is due by the date above. Please quote the invoice number.",
@@ -106,6 +112,11 @@ OFFERS = (
 SUBJECTS = ("{month} services", "{month} lease and supplies", "Coffee supplies, {month}", "Maintenance in {month}")
 CARDS = {"Visa ending 4242": "4242424242424242", "Mastercard ending 4444": "5555555555554444"}  # the sandbox's own
 METHODS = tuple(CARDS)
+LATE_FEE = Rule(shape=FLAT, minor=25_00, grace_days=14, cap_ppm=50_000)
+GOODWILL = "The machine was out of order for two days."
+RETURNED = "The delivery came back unopened."
+GIVEN_UP = "The business closed; the administrator expects nothing for creditors."
+WRONG_SITE = "Billed to the wrong site."
 VOID_REASONS = (
     "Raised for the wrong site; a new invoice follows.",
     "Order was cancelled before delivery.",

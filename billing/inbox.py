@@ -11,9 +11,9 @@ from difflib import SequenceMatcher
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from billing import allocations, audit, clock, credits, early_discounts, payments, seller
+from billing import allocations, audit, clock, credits, early_discounts, payments, seller, write_offs
 from billing.db import lock, transaction
-from billing.errors import Conflict
+from billing.errors import Conflict, Invalid
 from billing.tables import Customer, Invoice, Payment
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ MOST_TOGETHER = 4  # that may add up to the amount
 MOST_SUGGESTIONS = 5
 MOST_CUSTOMERS = 3  # that an unknown payer may be
 ALIKE = 0.75  # how like two names must be, of 1
-PAGE = 25
+PAGE = 10
+LONGEST_REASON = 500
+TAKEN_OFF = "taken_off"
 
 WHY = {
     "invoice_no_longer_payable": "The invoice was paid or cancelled while the payer was on the payment page.",
@@ -40,6 +42,7 @@ WHY = {
     "chargeback_won": "The payer's bank gave it back after a chargeback.",
     "not_split": "Nobody has said yet what it is for.",
     "payer_unknown": "Nobody has said yet whose it is.",
+    TAKEN_OFF: "It was taken off an invoice, and waits for another place.",
 }
 
 
@@ -79,6 +82,13 @@ class NothingFree(Conflict):
 
     def __init__(self, payment: Payment) -> None:
         super().__init__(f"Nothing of payment {payment.reference} is free any more.")
+
+
+class PayerUnknown(Conflict):
+    """Money of nobody is nobody's credit."""
+
+    def __init__(self, payment: Payment) -> None:
+        super().__init__(f"Say first who paid {payment.reference}: until then it is nobody's credit.")
 
 
 def waiting(*, after: int = 0, limit: int = PAGE) -> list[Waiting]:
@@ -131,10 +141,14 @@ def apply(payment_id: int, planned: Sequence[Planned], *, customer_id: int, by: 
         if not payment.free_minor:
             raise NothingFree(payment)
         ids = sorted(plan.invoice_id for plan in planned)
-        lock(Invoice.select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.id)).execute()
+        locked = list(lock(Invoice.select().where(Invoice.id.in_(ids)).order_by(Invoice.id)))
+        source = allocations.lock_source(payment)
+        credit = credits.credit_of(source)
+        if credit.available_minor < sum(plan.minor for plan in planned) <= credit.free_minor:
+            raise credits.CreditHeld(credit)
+        _reopen(locked, customer_id, by=by, at=at)
         on = clock.day_of(payment.received_at, seller.get().time_zone)
         for plan in sorted(planned):
-            source = allocations.lock_source(payment)
             credits.apply_locked(source, plan.invoice_id, plan.minor, by=by, at=at)
             early_discounts.take_if_earned(plan.invoice_id, paid_on=on, by=by, at=at)
         facts = {
@@ -147,13 +161,41 @@ def apply(payment_id: int, planned: Sequence[Planned], *, customer_id: int, by: 
 
 
 def keep_as_credit(payment_id: int, *, by: Actor, at: datetime) -> Payment:
-    """A person looked: what is free stays the customer's credit, and leaves the inbox. Raises NoSuchPayment."""
+    """A person looked: what is free stays the customer's credit, and leaves the inbox.
+
+    Raises NoSuchPayment, PayerUnknown.
+    """
     with transaction():
         payment = _payment(payment_id)
+        if payment.customer_id is None:
+            raise PayerUnknown(payment)
         Payment.update(waiting=False).where((Payment.id == payment_id) & Payment.waiting).execute()
         facts = {"payment": payment.reference, "free_minor": payment.free_minor, "currency": payment.currency}
         audit.record("payment.looked_at", f"payment:{payment_id}", by=by, at=at, facts=facts)
     return _payment(payment_id)
+
+
+def take_back(payment_id: int, invoice_id: int, minor: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
+    """Take `minor` of a payment off an invoice again; the money waits here for another place.
+
+    `reason` is staff's own words, 1 to 500 characters. Raises NoSuchPayment, Invalid, Missing, NothingToTakeBack.
+    """
+    reason = reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise Invalid({"reason": f"Say why, in {LONGEST_REASON} characters at most. Only staff reads it."})
+    with transaction():
+        payment = _payment(payment_id)
+        key = credits.key_of_source(payment)
+        after = credits.take_back(key, invoice_id, minor, reason=reason, by=by, at=at)
+        allocations.keep(payment, reason=TAKEN_OFF)
+    return after
+
+
+def _reopen(locked: Sequence[Invoice], customer_id: int, *, by: Actor, at: datetime) -> None:
+    """Debts of the customer that were given up owe again, since money came after all."""
+    for invoice in locked:
+        if invoice.written_off_minor and invoice.customer_id == customer_id:
+            write_offs.reverse(invoice.id, reason="Money came after all.", by=by, at=at)
 
 
 def _payment(payment_id: int) -> Payment:

@@ -76,7 +76,8 @@ class LooksTheSame(Conflict):
         amount = formatting.money(payment.minor, payment.currency)
         super().__init__(
             f"{amount} with the same day and reference was recorded already ({payment.reference}). "
-            "Record it anyway only if the money came twice."
+            "Record it anyway only if the money came twice.",
+            field="anyway",
         )
         self.payment = payment
 
@@ -174,7 +175,7 @@ def reverse(payment_id: int, *, reason: str, by: Actor, at: datetime) -> Payment
         lock(Invoice.select(Invoice.id).where(Invoice.id.in_(sorted(standing))).order_by(Invoice.id)).execute()
         locked = allocations.lock_source(payment)
         assert isinstance(locked, Payment), "a payment stays a payment"
-        _refuse_reversal(locked)
+        refuse_reversal(locked)
         for invoice_id, minor in allocations.standing(locked).items():
             credits.take_back_locked(locked, invoice_id, minor, reason=allocations.REVERSED, by=by, at=at)
         leg = ledger.Leg(
@@ -379,7 +380,8 @@ def _why_kept(received: Received) -> str:
     return PAID_AHEAD if received.rest_is_credit else NOT_SPLIT
 
 
-def _refuse_reversal(payment: Payment) -> None:
+def refuse_reversal(payment: Payment) -> None:
+    """Raise what `reverse` would, so that nobody is asked for a reason in vain."""
     if payment.kind != "manual":
         raise NotRecordedByHand(payment)
     if payment.reversed_at is not None:

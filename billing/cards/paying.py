@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from billing import payments
-from billing.cards.keeping import find
+from billing.cards.keeping import NoSuchCard, find
 from billing.errors import Refusal
 from billing.payments import charging
 
@@ -38,9 +38,11 @@ class CardRefused(Refusal):
 def pay(card_id: int, plan: Plan, *, nonce: str, payer: Actor, at: datetime) -> Attempt:
     """Pay as planned with a saved card of the customer; the attempt is committed before the card is charged.
 
-    It comes back succeeded or processing, or open where the bank asks its holder (`url` leads there). Raises as
+    For whoever signed in for the customer: to a guest there are no cards, and naming one is Missing. It comes back succeeded or processing, or open where the bank asks its holder (`url` leads there). Raises as
     payments.start_checkout, CardRefused, and OutcomeUnknown: then the same form may be sent again.
     """
+    if payer.kind != "customer":
+        raise NoSuchCard
     card = find(card_id, customer_id=plan.customer_id)
     attempt = payments.decide(plan, nonce=nonce, payer=payer, at=at, kind="saved_card", card_id=card.id)
     attempt = charging.charge(attempt, at=at)

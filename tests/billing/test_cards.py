@@ -138,6 +138,14 @@ def test_a_person_pays_with_a_saved_card_in_one_step(world: World, sandbox: Sand
     assert len(sandbox.objects("charge")) == 1
 
 
+def test_a_guest_cannot_pay_with_a_saved_card(world: World, sandbox: Sandbox) -> None:
+    card, invoice = save_card(world, sandbox), world.issued()
+    with pytest.raises(Missing):
+        paid_by(card, invoice, paying.guest_of(invoice))
+    assert Attempt.select().count() == 0
+    assert sandbox.objects("payment_intent") == []
+
+
 def test_a_declined_card_says_so_and_another_try_is_another_attempt(world: World, sandbox: Sandbox) -> None:
     card, invoice = save_card(world, sandbox, number=FAILS_LATER), world.issued()
     with pytest.raises(cards.CardRefused, match="You have not been charged"):

@@ -143,6 +143,16 @@ QUERIES = (
     ("I7", "Attempt {} succeeded without a payment.",
      ("SELECT a.id FROM attempt a WHERE a.status = 'succeeded'"
      " AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.attempt_id = a.id)")),
+    ("I7", "Autopay run {} does not agree with its attempt.",
+     ("SELECT r.run_key FROM autopay_run r JOIN attempt a ON a.id = r.attempt_id"
+      " WHERE a.kind <> 'autopay' OR (r.outcome = 'paid' AND a.status <> 'succeeded')"
+      " OR NOT EXISTS (SELECT 1 FROM planned_allocation p WHERE p.attempt_id = a.id AND p.invoice_id = r.invoice_id)")),
+    ("I7", "Autopay attempt {} has no run.",
+     ("SELECT a.id FROM attempt a WHERE a.kind = 'autopay'"
+      " AND NOT EXISTS (SELECT 1 FROM autopay_run r WHERE r.attempt_id = a.id)")),
+    ("I7", "Card {} was removed and still pays by itself.",
+     ("SELECT c.stripe_id FROM autopay y JOIN card c ON c.id = y.card_id"
+      " WHERE y.ended_at IS NULL AND (c.removed_at IS NOT NULL OR c.customer_id <> y.customer_id)")),
     ("I9", "Mail {} was accepted without a moment.",
      "SELECT key FROM mail WHERE (state = 'accepted') <> (accepted_at IS NOT NULL)"),
     ("I11", "Invoice {} lacks the history of its status.",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing import autopay, cards, check, comparing, gateway, payments
-from billing.tables import Activity, Attempt, AutopayRun, Invoice, Mail, Payment
+from billing.db import transaction
+from billing.tables import Activity, Attempt, AutopayRun, Card, Invoice, Mail, Payment
 from tests.billing import paying
 from tests.billing.saved import save_card
 from tests.servers_sandbox import ASKS_ALWAYS
@@ -16,7 +17,6 @@ from tests.world import AT, TODAY
 from web import letters
 
 if TYPE_CHECKING:
-    from billing.tables import Card
     from tests.billing.paying import Sandbox
     from tests.world import World
 
@@ -317,3 +317,13 @@ def test_at_another_account_of_the_provider_nothing_is_charged(world: World, san
         autopay.work(at.date(), at=at)
     assert (owed(invoice), owed(later)) == (0, later.total_minor)
     assert cards.live(world.acme.id) is not None
+
+
+def test_the_check_names_a_removed_card_that_still_pays(world: World, sandbox: Sandbox, card: Card) -> None:
+    with pytest.raises(LookupError), transaction():
+        Card.update(removed_at=AT).execute()
+        assert [found.words for found in check.broken()] == [
+            f"Card {card.stripe_id} was removed and still pays by itself."
+        ]
+        raise LookupError
+    assert check.broken() == []

@@ -126,7 +126,7 @@ def _shown(typed: Mapping[str, str], found: Seller) -> dict[str, Any]:
     return {
         "typed": typed,
         "stored": found,
-        "symbol": formatting.symbols(found.currency, found.locale)[0],
+        "symbol": formatting.symbols(found.currency, found.locale)[-1],
         "shapes": SHAPES,
         "shape_words": {value: words for value, words, _ in SHAPES},
     }

@@ -30,7 +30,7 @@ CHARGED = "fee_charged"  # what the history of an invoice calls it
 REASON_CODE = "fee_waived"
 LONGEST_REASON = 500
 NAMES = {fee_rules.LATE_FEE: "Late fee", fee_rules.INTEREST: "Interest"}
-TAX_CATEGORY, TAX_REASON = "O", "Outside the scope of VAT"  # damages for late payment are no supply
+TAX_CATEGORY, TAX_REASON = "O", "Compensation for late payment is no supply"
 BATCH = 200
 
 

@@ -143,6 +143,13 @@ def of(invoice: Invoice) -> list[Part]:
     return found
 
 
+def next_open(invoice: Invoice) -> Part | None:
+    """The earliest part of which something is owed; None without a schedule, or where nothing is owed."""
+    if not invoice.balance_minor:
+        return None
+    return next((part for part in of(invoice) if part.open_minor), None)
+
+
 def overdue_minor(invoice: Invoice, on: date) -> int:
     """What of an issued invoice should have been paid before `on`: the parts due earlier, less what is paid."""
     if not invoice.balance_minor or invoice.next_due_on is None or invoice.next_due_on >= on:

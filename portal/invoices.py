@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import make_response, request, url_for
 
-from billing import bank_details, clock, early_discounts, formatting, invoices, payments
+from billing import bank_details, clock, early_discounts, formatting, instalments, invoices, payments
 from billing.errors import Missing
 from billing.rendering.pages import CATEGORY_WORDS
 from portal import fees, portal
@@ -215,6 +215,7 @@ def _pay_panel(invoice: Invoice) -> dict[str, Any]:
         "has_bank": bool(invoice.frozen["seller"]["bank"]),
         "credit_minor": credit,
         "offer": early_discounts.offer(invoice, filters.today()),
+        "next_part": instalments.next_open(invoice),
         "fragment": hx.wants_fragment(),
     }
 

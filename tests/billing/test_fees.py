@@ -249,7 +249,7 @@ def test_a_fee_is_an_invoice_of_its_own_about_the_overdue_one(world: World) -> N
     assert document.number == "INV-2026-0002"
     assert document.frozen["about"] == {"number": invoice.number, "due_on": DUE.isoformat()}
     (line,) = invoices.lines(document.id)
-    assert (line.tax_category, line.tax_reason) == ("O", "Outside the scope of VAT")
+    assert (line.tax_category, line.tax_reason) == ("O", "Compensation for late payment is no supply")
     assert line.detail == the_fee(invoice).words
     assert {mail.recipient for mail in Mail.select().where(Mail.invoice == document.id)} == {
         "alice@acme.example", "bob@acme.example",

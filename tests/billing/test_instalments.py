@@ -190,6 +190,17 @@ def test_overdue_is_what_was_due_before_less_what_is_paid(world: World, on: date
     assert invoices.is_overdue(again(invoice), on) == bool(overdue)
 
 
+def test_the_next_open_part_is_the_earliest_that_needs_something(world: World) -> None:
+    invoice = scheduled(world, *thirds())
+    paid(invoice, 50_000, by=world.alice)
+    found = instalments.next_open(again(invoice))
+    assert found is not None
+    assert (found.position, found.open_minor) == (2, 27_600)
+    paid(again(invoice), again(invoice).balance_minor, by=world.alice)
+    assert instalments.next_open(again(invoice)) is None
+    assert instalments.next_open(world.issued()) is None
+
+
 def test_an_invoice_without_a_schedule_is_overdue_as_a_whole(world: World) -> None:
     invoice = world.overdue()
     assert instalments.overdue_minor(again(invoice), TODAY) == TOTAL

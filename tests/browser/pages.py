@@ -23,6 +23,8 @@ NO_PAGES = {
     "admin.home": "leads to the invoices",
     "demo.attachment": "a file",
     "kit.show": "judged in tests/design/test_look_in_browser.py",
+    "portal.selection": "the bar below the list",
+    "portal.transfer_code": "a picture",
     "demo.html": "somebody else's words, in the frame of demo.message",
 }
 
@@ -75,6 +77,18 @@ def pay_an_old_figure(page: Page) -> None:
     page.evaluate("document.querySelector('[name=quoted_total]').value = '100'")
     page.get_by_role("button", name="Pay £").click()
     page.get_by_text("The balance changed to").wait_for()
+
+
+def pay_too_much(page: Page) -> None:
+    page.locator(".chosen__row input[type=text]").first.fill("9,999,999.00")
+    page.locator(".field--error").first.wait_for()
+
+
+def tick_two(page: Page) -> None:
+    for place in (0, 1):
+        with page.expect_response("**/pay/selection*"):
+            page.locator(".c-check input").nth(place).check()
+    page.get_by_role("button", name="Pay 2 invoices").wait_for()
 
 
 def choose_other_taxes(page: Page) -> None:
@@ -139,6 +153,31 @@ PORTAL_ROWS = [
     Row("portal.invoice", "being paid by another, to a guest", "guest", "/invoices/{busy}"),
     Row("portal.invoice", "a stranger's", "gina", "/invoices/{open}", status=404),
     Row("portal.invoice_pdf", "not drawn yet", "alice", "/invoices/{open}.pdf", status=503),
+    Row("portal.invoices", "two ticked", "alice", "/invoices", tick_two),
+    Row("portal.choose_payment", "several", "alice", "/pay?invoice={changed}&invoice={overdue}&invoice={open}"),
+    Row("portal.choose_payment", "too much", "alice", "/pay?invoice={changed}&invoice={overdue}", pay_too_much),
+    Row("portal.choose_payment", "one is being paid", "alice", "/pay?invoice={changed}&invoice={busy}"),
+    Row("portal.choose_payment", "one is paid", "alice", "/pay?invoice={changed}&invoice={paid}", status=409),
+    Row("portal.choose_amount", "open", "alice", "/invoices/{changed}/pay"),
+    Row("portal.choose_amount", "begun", "alice", "/invoices/{mine}/pay"),
+    Row("portal.choose_amount", "on its way", "alice", "/invoices/{processing}/pay"),
+    Row("portal.choose_amount", "to a guest", "guest", "/invoices/{open}/pay"),
+    Row("portal.credits", "some", "alice", "/credits"),
+    Row("portal.credits", "none", "gina", "/credits"),
+    Row("portal.choose_use", "an open invoice", "alice", "/credits/{credit}/use"),
+    Row(
+        "portal.choose_use",
+        "too much",
+        "alice",
+        "/credits/{credit}/use?invoice={overdue}&shown={overdue}&amount=9999",
+        status=422,
+    ),
+    Row("portal.credit_note_pdf", "no such", "alice", "/credits/credit_note-999999.pdf", status=404),
+    Row("portal.choose_ahead", "empty", "alice", "/credits/pay-ahead"),
+    Row("portal.choose_ahead", "refused", "alice", "/credits/pay-ahead", send("Continue to payment", amount="0")),
+    Row("portal.payments", "some", "alice", "/payments"),
+    Row("portal.payments", "none", "newcomer", "/payments"),
+    Row("portal.receipt_pdf", "not drawn yet", "alice", "/payments/{received}/receipt.pdf", status=503),
     Row("portal.payment", "received", "alice", "/payments/{received}"),
     Row("portal.payment", "on its way", "alice", "/payments/{on_its_way}"),
     Row("portal.payment", "not paid yet", "alice", "/payments/{not_paid_yet}"),
@@ -146,8 +185,22 @@ PORTAL_ROWS = [
     Row("portal.payment", "being checked", "alice", "/payments/{checking}?returned=1"),
     Row("portal.payment", "cancelled", "alice", "/payments/{cancelled}"),
     Row("portal.payment", "failed", "alice", "/payments/{failed}"),
+    Row("portal.invoice", "charged by autopay", "hanna", "/invoices/{coming}"),
+    Row("portal.invoice", "declined to autopay", "hanna", "/invoices/{tried}"),
+    Row("portal.invoice", "left out of autopay", "hanna", "/invoices/{skipped}"),
+    Row("portal.cards", "none", "alice", "/cards"),
+    Row("portal.cards", "several, autopay on", "hanna", "/cards"),
+    Row("portal.saving_card", "open", "hanna", "/cards/saving/{saving_open}"),
+    Row("portal.saving_card", "saved", "hanna", "/cards/saving/{saving_succeeded}"),
+    Row("portal.saving_card", "over", "hanna", "/cards/saving/{saving_expired}"),
+    Row("portal.confirm_card_removal", "of autopay", "hanna", "/cards/{card_id}/remove"),
+    Row("portal.autopay_consent", "by a new card", "alice", "/cards/autopay"),
+    Row("portal.autopay_consent", "by a saved card", "hanna", "/cards/autopay"),
+    Row("portal.autopay_consent", "not agreed", "hanna", "/cards/autopay", send("Turn on autopay")),
 ]
 ADMIN_ROWS = [
+    Row("admin.invoice", "declined to autopay", "sam", "/admin/invoices/{tried_id}"),
+    Row("admin.customer", "with cards and autopay", "vic", "/admin/customers/{hooli_id}"),
     Row("admin.sign_in", "empty", "nobody", "/admin/login"),
     Row(
         "admin.sign_in",
@@ -196,9 +249,26 @@ ADMIN_ROWS = [
     Row("admin.settings", "stored", "sam", "/admin/settings"),
     Row("admin.settings", "refused", "sam", "/admin/settings", send("Save settings", name="", country="")),
     Row("admin.settings", "to look at", "vic", "/admin/settings"),
+    Row("portal.invoice", "a late fee", "alice", "/invoices/{fee}"),
+    Row("portal.invoice", "in parts", "uma", "/invoices/{in_parts}"),
+    Row("portal.invoice", "paying early saves", "uma", "/invoices/{early}"),
+    Row("admin.invoice", "a late fee", "sam", "/admin/invoices/{fee_id}"),
+    Row("admin.invoice", "overdue with a fee", "sam", "/admin/invoices/{charged_id}"),
+    Row("admin.invoice", "in parts", "sam", "/admin/invoices/{in_parts_id}"),
+    Row("admin.invoice", "a draft with a deposit", "sam", "/admin/invoices/{deposit_id}"),
+    Row("admin.edit_invoice", "with a deposit", "sam", "/admin/invoices/{deposit_id}/edit"),
+    Row("admin.edit_invoice", "a schedule that does not add up", "sam", "/admin/invoices/{deposit_id}/edit",
+        send("Save draft", **{"parts-0-amount": "10%", "early_rate": "x"})),
+    Row("admin.waive_fee", "asked", "sam", "/admin/fees/{charge_id}/waive"),
+    Row("admin.waive_fee", "refused", "sam", "/admin/fees/{charge_id}/waive", send("Waive")),
     Row("admin.payment_settings", "stored", "sam", "/admin/settings/payments"),
-    Row("admin.payment_settings", "refused", "sam", "/admin/settings/payments",
-        send("Save settings", early_rate="2", credit_prefix="", late_fee_grace="soon")),
+    Row(
+        "admin.payment_settings",
+        "refused",
+        "sam",
+        "/admin/settings/payments",
+        send("Save settings", early_rate="2", credit_prefix="", late_fee_grace="soon"),
+    ),
     Row("admin.payment_settings", "to look at", "vic", "/admin/settings/payments"),
 ]
 OTHER_ROWS = [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from billing import customers, invoices, links, sessions, sign_in, users
 from billing.actors import SYSTEM
 from billing.tables import Link, User
+from tests.browser import stage_cards, stage_fees
 from tests.portal import scenes
 from tests.web_fixtures import COOKIES
 from tests.world import AT, line, make_world
@@ -43,6 +44,8 @@ def arrange(folder: Path) -> Scene:
     for minutes in range(2, 12, 2):  # five codes in a quarter of an hour are all there are
         sign_in.ask_code("often@acme.example", address="192.0.2.9", at=AT - timedelta(minutes=minutes))
     newcomer, busy = _customer("Newcomer"), _customer("Initech")
+    hooli = _customer("Hooli")
+    tried = world.overdue(hooli)  # before all others: numbers follow the dates
     found = _invoices(world)
     for number in range(MANY):
         world.draft(busy, line(f"Service {number}", "1", "120.00"))
@@ -50,6 +53,7 @@ def arrange(folder: Path) -> Scene:
     names |= {f"{name}_id": str(invoice.id) for name, invoice in found.items()}
     names |= _attempts(world, found)
     draft = world.draft(world.acme, line(), line("Coffee beans", "12.5", "18.40", 0))
+    names["credit"] = f"payment-{scenes.kept(world.acme, 25_000).id}"
     late = links.create(found["open"], recipient="late@acme.example", at=AT - timedelta(days=500))
     mails = folder / "mail"
     mails.mkdir()
@@ -64,8 +68,14 @@ def arrange(folder: Path) -> Scene:
     both = users.create_customer_user("both@acme.example", "Bo Both", [world.acme.id, newcomer.id], by=SYSTEM, at=AT)
     fresh = users.create_customer_user("new@newcomer.example", "Nia New", [newcomer.id], by=SYSTEM, at=AT)
     lost = users.create_customer_user("lost@acme.example", "Lou Lost", [], by=SYSTEM, at=AT)
+    hanna = users.create_customer_user("hanna@hooli.example", "Hanna Ho", [hooli.id], by=SYSTEM, at=AT)
+    names |= stage_cards.arrange(world, hooli, users.actor(hanna), tried)
+    umbrella = _customer("Umbrella")
+    uma = users.create_customer_user("uma@umbrella.example", "Uma Umber", [umbrella.id], by=SYSTEM, at=AT)
+    names |= stage_fees.arrange(world, umbrella, users.actor(uma), found["overdue"])
     people = {name: _cookie(_user(getattr(world, name))) for name in ("alice", "gina", "sam", "vic")}
-    people |= {"both": _cookie(both), "newcomer": _cookie(fresh), "lost": _cookie(lost)}
+    people |= {"both": _cookie(both), "newcomer": _cookie(fresh), "lost": _cookie(lost), "hanna": _cookie(hanna)}
+    people["uma"] = _cookie(uma)
     opened = tuple(_link(found[name]) for name in ("paid", "void", "busy", "open"))
     return Scene(people | {"guest": {}, "nobody": {}}, opened, names)
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from peewee import JOIN, fn
 
+from billing import allocations, credits
 from billing.refunds.refusals import NoSuchRefund
-from billing.tables import Chargeback, CreditNote, Customer, Invoice, Payment, Refund, User
+from billing.tables import Allocation, Chargeback, CreditNote, Customer, Invoice, Payment, Refund, User
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from billing.allocations import Source
 
 Method = Literal["original", "bank", "cheque", "cash", "other"]
 METHODS: tuple[Method, ...] = ("original", "bank", "cheque", "cash", "other")
@@ -47,6 +50,39 @@ class RefundRow:
     created_at: datetime
     created_by: str
     settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the value of a source is: free (`invoice_id` None), or on an invoice it would be taken off."""
+
+    invoice_id: int | None
+    number: str
+    minor: int
+
+
+def places(source: Source) -> list[Place]:
+    """Where a refund of a payment or a credit note may come from: what is left first, then its invoices, newest first.
+
+    Of what is left, what an unfinished payment has planned to use is held back.
+    """
+    free = source.free_minor if source.customer_id is None else credits.credit_of(source).available_minor
+    standing = allocations.standing(source)
+    numbers = {row.id: str(row.number) for row in Invoice.select().where(Invoice.id.in_(list(standing)))}
+    applied = [Place(invoice_id=id_, number=numbers[id_], minor=minor) for id_, minor in reversed(standing.items())]
+    return [Place(invoice_id=None, number="", minor=free), *applied] if free else applied
+
+
+def charges(source: Source) -> list[tuple[Payment, int]]:
+    """The payments by which a refund may go back the way it came, each with the most of it, newest first."""
+    if isinstance(source, Payment):
+        found = [source]
+    else:
+        paid = Allocation.select(Allocation.payment).where(
+            (Allocation.invoice == source.invoice_id) & Allocation.payment.is_null(False)
+        )
+        found = list(Payment.select().where(Payment.id.in_(paid)).order_by(Payment.id.desc()))
+    return [(payment, most) for payment in found if (most := refundable(payment))]
 
 
 def get(refund_id: int) -> RefundRow:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
-from billing import db, ledger, payments
-from billing.tables import Payment, Transfer
+from billing import db, ledger, payments, refunds
+from billing.credits import CreditKey
+from billing.tables import Chargeback, GatewayDifference, Payment, Transfer
 from tests.billing import paying
 from tests.world import AT
 
@@ -38,19 +39,22 @@ def pay_too_much(world: World, sandbox: Sandbox, invoice: Invoice) -> Payment:
     """Alice paid an invoice that was paid already: a payment of which all is credit."""
     attempt = paying.begin(invoice, world.alice)
     page = paying.page(attempt)
-    with db.transaction():
-        made = sandbox.client().v1.payment_intents.create(
-            {
-                "amount": invoice.total_minor, "currency": "gbp", "payment_method": "pm_card_visa",
-                "off_session": True, "confirm": True, "metadata": {"attempt_id": attempt.id},
-            }
-        )  # fmt: skip
-    payments.settle(made.id, at=AT)
+    payments.settle(stray(sandbox, invoice.total_minor, reference=attempt.id), at=AT)
     sandbox.pay(page)
     newest = sandbox.objects("payment_intent")[0]["id"]
     payment = payments.settle(newest, at=AT)
     assert payment is not None
     return payment
+
+
+def stray(sandbox: Sandbox, amount: int, currency: str = "gbp", *, reference: str = "", **more: Any) -> str:
+    """A payment on our contract that no page of ours made; it may carry the reference of an attempt."""
+    terms: Any = {
+        "amount": amount, "currency": currency, "payment_method": "pm_card_visa", "off_session": True, "confirm": True,
+    }  # fmt: skip
+    if reference:
+        terms["metadata"] = {"attempt_id": reference}
+    return str(sandbox.client().v1.payment_intents.create(terms | more).id)
 
 
 def by_hand(world: World, minor: int) -> Payment:
@@ -66,6 +70,27 @@ def by_hand(world: World, minor: int) -> Payment:
         )  # fmt: skip
         ledger.post(f"payment:{made.id}", "payment_received", [leg], on=AT.date(), at=AT)
     return made
+
+
+def things(world: World) -> dict[str, dict[str, str]]:
+    """A payment that may go back, a refund of it, a chargeback and a difference: rows alone, without a provider."""
+    came = by_hand(world, 10_000)
+    refund = refunds.request(
+        source=CreditKey("payment", came.id), minor=1_000, method="bank", reason="Paid twice", by=world.sam, at=AT
+    )
+    Chargeback.insert(
+        id="dp_1", payment=came.id, status="needs_response", reason="fraudulent", currency="GBP", minor=500,
+        is_refundable=False, respond_by=AT, opened_at=AT, checked_at=AT,
+    ).execute()  # fmt: skip
+    GatewayDifference.insert(
+        id="txn_1", kind="reserve_transaction", words="Reserve", minor=-500, currency="GBP", found_at=AT
+    ).execute()
+    return {
+        "came": {"payment_id": str(came.id)},
+        "refund": {"refund_id": str(refund.id)},
+        "chargeback": {"chargeback_id": "dp_1"},
+        "difference": {"difference_id": "txn_1"},
+    }
 
 
 def books(ledger_account: str, currency: str = "GBP") -> int:

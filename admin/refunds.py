@@ -1,0 +1,182 @@
+"""Refunds for the billing team: asking for one, deciding about one, and what became of each."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import flash, render_template, request, url_for
+
+from admin import admin, reading
+from admin.settings import selling
+from billing import approvals, clock, credits, money, refunds
+from billing.allocations import name_of
+from billing.db import after_commit
+from billing.tables import Refund
+from web import forms, hx
+from web.filters import today
+from web.people import person, staff_only, staff_role
+from web.submissions import once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask.typing import ResponseReturnValue
+
+    from billing.allocations import Source
+
+FORM = ("admin/refunds/new.html", "admin/refunds/_form.html")
+WAYS = (("bank", "Bank transfer"), ("cheque", "Cheque"), ("cash", "Cash"), ("other", "Another way"))
+ORIGINAL = "original-"
+FIELDS = ("place", "amount", "way", "sent_on", "reason")
+MOST_TYPED = 500
+
+log = logging.getLogger("remit.refunds")
+
+
+@admin.get("/refunds", endpoint="refunds")
+@staff_only
+def show_refunds() -> ResponseReturnValue:
+    """Every refund, newest first, and those that somebody must look at."""
+    before = reading.number(request.args.get("before", ""))
+    page = refunds.page(before=before if before > 0 else None)
+    return render_template("admin/refunds/list.html", page=page, first=before <= 0, to_review=refunds.to_review())
+
+
+@admin.get("/refunds/<int:refund_id>", endpoint="refund")
+@staff_only
+def show_refund(refund_id: int) -> ResponseReturnValue:
+    """One refund: where it comes from, where it goes, and what became of it."""
+    refund = refunds.get(refund_id)
+    approval = approvals.about(refund_id=refund_id)
+    return render_template(
+        "admin/refunds/show.html",
+        refund=refund,
+        approval_words=approvals.words_of(approval) if approval else "",
+        may_decide=refund.status == "awaiting"
+        and approval is not None
+        and approval.requested_by_id != person().actor.user_id
+        and approvals.may_decide(person().actor),
+    )
+
+
+@admin.route("/payments/<int:payment_id>/refund", methods=["GET", "POST"], endpoint="refund_payment")
+@staff_role("admin")
+@once
+def refund_payment(payment_id: int) -> ResponseReturnValue:
+    """Give a payment back, or a part of it."""
+    source = credits.source_of(credits.CreditKey("payment", payment_id))
+    return _ask(source, back=url_for(".refund_payment", payment_id=payment_id))
+
+
+@admin.route("/credit-notes/<int:credit_note_id>/refund", methods=["GET", "POST"], endpoint="refund_credit_note")
+@staff_role("admin")
+@once
+def refund_credit_note(credit_note_id: int) -> ResponseReturnValue:
+    """Pay out what a credit note gives."""
+    source = credits.source_of(credits.CreditKey("credit_note", credit_note_id))
+    return _ask(source, back=url_for(".refund_credit_note", credit_note_id=credit_note_id))
+
+
+@admin.post("/refunds/<int:refund_id>/decide", endpoint="decide_refund")
+@staff_role("admin", "approver")
+@once
+def decide_refund(refund_id: int) -> ResponseReturnValue:
+    """A second person's word."""
+    approved = request.form.get("decision") == "approve"
+    note = request.form.get("note", "").strip()[: approvals.LONGEST_NOTE]
+    refund = refunds.decide(refund_id, approved=approved, note=note, by=person().actor, at=clock.now())
+    _send_after_commit(refund)
+    flash("The refund is approved." if approved else "The refund is declined.", "success")
+    return hx.go(url_for(".refund", refund_id=refund_id))
+
+
+@admin.post("/refunds/<int:refund_id>/send", endpoint="send_refund")
+@staff_role("admin")
+def send_refund(refund_id: int) -> ResponseReturnValue:
+    """Ask Stripe again, under the same key: it is never sent twice."""
+    refunds.get(refund_id)
+    refunds.send(Refund.get_by_id(refund_id), at=clock.now())
+    return hx.go(url_for(".refund", refund_id=refund_id))
+
+
+@admin.post("/refunds/<int:refund_id>/reviewed", endpoint="review_refund")
+@staff_role("admin")
+def review_refund(refund_id: int) -> ResponseReturnValue:
+    """Somebody looked at a refund that was made in Stripe's dashboard."""
+    refunds.reviewed(refund_id, by=person().actor, at=clock.now())
+    flash("Marked as looked at.", "success")
+    return hx.go(url_for(".refund", refund_id=refund_id))
+
+
+def _ask(source: Source, *, back: str) -> ResponseReturnValue:
+    places, charges = refunds.places(source), refunds.charges(source)
+    shown: dict[str, Any] = {
+        "action": back,
+        "source": source,
+        "name": name_of(source),
+        "places": places,
+        "ways": [(f"{ORIGINAL}{payment.id}", f"Back to {payment.method}") for payment, _ in charges] + list(WAYS),
+        "limits": charges,
+        "today": today(),
+    }
+    if request.method == "GET":
+        return forms.show(*FORM, typed=_first_guess(places, shown["ways"], source), **shown)
+    typed = {name: request.form.get(name, "").replace("\r\n", "\n")[:MOST_TYPED] for name in FIELDS}
+    forms.shown_again(*FORM, typed=typed, **shown)
+    refund = refunds.request(
+        source=credits.key_of_source(source), **_read(typed, source), by=person().actor, at=clock.now()
+    )
+    _send_after_commit(refund)
+    if refund.status == "awaiting":
+        flash("The refund waits for the approval of a second person.", "success")
+    return hx.go(url_for(".refund", refund_id=refund.id))
+
+
+def _first_guess(places: list[refunds.Place], ways: list[tuple[str, str]], source: Source) -> dict[str, str]:
+    """What is most likely meant: all of the first place, back the way it came."""
+    first = places[0] if places else None
+    return {
+        "place": str(first.invoice_id or "") if first else "",
+        "amount": _typed(first.minor, source.currency) if first else "",
+        "way": ways[0][0],
+        "sent_on": today().isoformat(),
+        "reason": "",
+    }
+
+
+def _read(typed: Mapping[str, str], source: Source) -> dict[str, Any]:
+    """What the form asks for. Raises Invalid with the words for each field that cannot be read."""
+    found, locale = reading.Reading(), selling().locale
+    way = typed["way"]
+    amount = reading.bare(typed["amount"], source.currency, locale)
+    minor = found.take("amount", lambda: money.read(amount, source.currency, locale=locale, field="amount"), 1)
+    sent_on = found.take("sent_on", lambda: reading.day(typed["sent_on"], "sent_on"), None)
+    found.refuse_problems()
+    by_card = way.startswith(ORIGINAL)
+    method = "original" if by_card else way if way in refunds.METHODS else "other"
+    return {
+        "minor": minor,
+        "method": cast("refunds.Method", method),
+        "reason": typed["reason"].strip(),
+        "from_invoice_id": reading.number(typed["place"]) if typed["place"] else None,
+        "charge_payment_id": reading.number(way.removeprefix(ORIGINAL)) if by_card else None,
+        "sent_on": None if by_card else sent_on,
+    }
+
+
+def _typed(minor: int, currency: str) -> str:
+    return str(money.to_decimal(minor, currency))
+
+
+def _send_after_commit(refund: Refund) -> None:
+    """Stripe is asked once the refund stands in the database, and never inside its transaction."""
+
+    def send() -> None:
+        try:
+            refunds.send(refund, at=clock.now())
+        except Exception:  # it stays "created", and the worker sends it under the same key
+            log.exception("refund %s is not sent yet", refund.reference)
+
+    if refund.status == "created":
+        after_commit(send)

@@ -91,7 +91,7 @@ def decide(
 
     `kind` and `card_id` say how it is carried out. Raises as start_checkout.
     """
-    assert plan.minor > 0, "what credit covers needs no provider: pay_by_credit"
+    assert plan.minor > 0 or plan.ahead, "what credit covers needs no provider: pay_by_credit"
     assert 0 < len(nonce) <= LONGEST_NONCE, "a page makes a short nonce"
     gateway.current()
     return _with_the_way_clear(lambda: _decide(plan, nonce, payer, at, kind, card_id), payer, at)

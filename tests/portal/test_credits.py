@@ -104,6 +104,7 @@ def test_money_is_paid_ahead_from_the_credits_page(world: World, sandbox: Sandbo
     browser = sign_in_as(world.alice)
     assert "At least £1.00." in browser.get("/credits/pay-ahead").text
     nonce = fresh_form_id()
+    assert browser.post("/credits/pay-ahead", data={"nonce": nonce, "amount": "0"}).status_code == 422
     wrong = browser.post("/credits/pay-ahead", data={"nonce": nonce, "amount": "0.50"})
     assert wrong.status_code == 422
     assert "Enter £1.00 or more" in wrong.text

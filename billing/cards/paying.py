@@ -38,7 +38,8 @@ class CardRefused(Refusal):
 def pay(card_id: int, plan: Plan, *, nonce: str, payer: Actor, at: datetime) -> Attempt:
     """Pay as planned with a saved card of the customer; the attempt is committed before the card is charged.
 
-    For whoever signed in for the customer: to a guest there are no cards, and naming one is Missing. It comes back succeeded or processing, or open where the bank asks its holder (`url` leads there). Raises as
+    For whoever signed in for the customer: to a guest there are no cards, and naming one is Missing. The attempt comes
+    back succeeded or processing, or open where the bank asks its holder (`url` leads there). Raises as
     payments.start_checkout, CardRefused, and OutcomeUnknown: then the same form may be sent again.
     """
     if payer.kind != "customer":

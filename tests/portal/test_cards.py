@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing import cards
-from billing.tables import Autopay, CardSetup, Invoice
+from billing.tables import Attempt, Autopay, CardSetup, Invoice
 from tests.billing import paying
-from tests.billing.saved import save_card
+from tests.billing.saved import away, save_card
+from tests.servers_sandbox import ASKS_ALWAYS, FAILS_LATER
 from tests.world import AT
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from billing.actors import Actor
     from tests.billing.paying import Sandbox
-    from tests.web_fixtures import Client
+    from tests.web_fixtures import Client, MovedClock
     from tests.world import World
 
     SignIn = Callable[[Actor], Client]
@@ -196,3 +198,57 @@ def test_the_invoice_page_says_nothing_of_autopay_where_nobody_agreed(
     invoice = world.issued()
     assert "Autopay" not in sign_in_as(world.alice).get(f"/invoices/{invoice.number}").text
     assert paying.begin(invoice, world.alice).url
+
+
+def pay_with(browser: Client, invoice: Invoice, card: str, *, hx: bool = False) -> TestResponse:
+    """Open the pay page of an invoice and press its button with this card chosen."""
+    address = f"/invoices/{invoice.number}/pay"
+    page = browser.get(address).text
+    form = {name: hidden(page, name) for name in ("nonce", "seal")}
+    return browser.post(address, data=form | {"card": card, f"amount-{invoice.number}": "1164.00"}, hx=hx)
+
+
+def test_a_saved_card_pays_in_one_step(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card, invoice = save_card(world, sandbox), world.issued()
+    browser = sign_in_as(world.alice)
+    assert "Visa ending 4242" in browser.get(f"/invoices/{invoice.number}/pay").text
+    reply = pay_with(browser, invoice, str(card.id))
+    assert reply.headers["Location"].startswith("/payments/PAY-")
+    assert "Payment received" in browser.get(reply.headers["Location"]).text
+    assert Invoice.get_by_id(invoice.id).balance_minor == 0
+
+
+def test_a_declined_saved_card_says_so_on_the_page(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card, invoice = save_card(world, sandbox, FAILS_LATER), world.issued()
+    reply = pay_with(sign_in_as(world.alice), invoice, str(card.id))
+    assert reply.status_code == 422
+    assert "Visa ending 0341 was declined. You have not been charged." in reply.text
+    assert "Pay £1,164.00" in reply.text, "the page stays"
+
+
+@pytest.mark.parametrize("hx", [True, False])
+def test_the_bank_is_met_by_header_or_by_link_and_never_by_a_form(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn, now: MovedClock, *, hx: bool
+) -> None:
+    card, invoice = save_card(world, sandbox, ASKS_ALWAYS), world.issued()
+    browser = sign_in_as(world.alice)
+    reply = pay_with(browser, invoice, str(card.id), hx=hx)
+    attempt = Attempt.get()
+    if hx:
+        assert reply.headers["HX-Redirect"] == attempt.url
+    else:
+        assert reply.headers["Location"] == f"/payments/{attempt.id}"
+        assert f'href="{attempt.url}"' in browser.get(reply.headers["Location"]).text
+    back = away(str(attempt.url), "complete").removeprefix("http://localhost:8000")
+    assert "Checking your payment" in browser.get(back).text
+    now.forward(timedelta(seconds=3))
+    browser.post(f"/payments/{attempt.id}/check")
+    assert Invoice.get_by_id(invoice.id).balance_minor == 0
+
+
+def test_a_guest_can_name_no_card(world: World, sandbox: Sandbox, guest_of: Guest) -> None:
+    card, invoice = save_card(world, sandbox), world.issued()
+    browser = guest_of(invoice)
+    assert "4242" not in browser.get(f"/invoices/{invoice.number}/pay").text
+    assert pay_with(browser, invoice, str(card.id)).status_code == 404
+    assert sandbox.objects("payment_intent") == []

@@ -40,8 +40,8 @@ OWN_INVOICE: Things = {
 }
 # Nothing to scan: the seller of these invoices is not paid by transfer with a code.
 NO_CODE: Things = {
-    "issued": table("sign in", alice="missing", gina="missing", guest="missing"),
-    "void": table("sign in", alice="missing", gina="missing", guest="missing"),
+    "issued": table("sign in", alice=404, gina="missing", guest=404),
+    "void": table("sign in", alice=404, gina="missing", guest=404),
     "draft": table("sign in", alice="missing", gina="missing"),
     "unknown": table("sign in", alice="missing", gina="missing"),
 }
@@ -244,6 +244,24 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("GET", "/admin/comparison"): LOOKING_STAFF,
     ("GET", "/admin/comparison/<difference_id>"): {"difference": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
     ("POST", "/admin/comparison/<difference_id>"): {"difference": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("GET", "/admin/payments"): LOOKING_STAFF,
+    ("GET", "/admin/payments/<int:payment_id>"): {"came": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF},
+    ("POST", "/admin/payments/<int:payment_id>/take-back"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("GET", "/admin/payments/<int:payment_id>/reverse"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/payments/<int:payment_id>/reverse"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("GET", "/admin/payments/record/for"): ADMINS,
+    ("GET", "/admin/payments/record"): ADMINS,
+    ("POST", "/admin/payments/record"): ADMINS,
+    ("POST", "/admin/payments/record/left"): ADMINS,
+    ("GET", "/admin/inbox"): LOOKING_STAFF,
+    ("GET", "/admin/payments/<int:payment_id>/place"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/payments/<int:payment_id>/place"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/payments/<int:payment_id>/place/left"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/payments/<int:payment_id>/apply"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
+    ("POST", "/admin/payments/<int:payment_id>/payer"): {  # no customer was chosen
+        "came": UNKNOWN_TO_ADMINS, "unknown": UNKNOWN_TO_ADMINS,
+    },
+    ("POST", "/admin/payments/<int:payment_id>/keep"): {"came": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
     ("GET", "/admin/settings/payments"): LOOKING_STAFF,
     ("POST", "/admin/settings/payments"): ADMINS,
 }  # fmt: skip

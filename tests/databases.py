@@ -137,16 +137,16 @@ def emptied_postgres(real: db.Real, url: str, fill: Callable[[], object] | None 
     with db.connection():
         if fill is None:
             real.execute_sql(_emptying())  # type: ignore[no-untyped-call]  # playhouse ships no types
-        elif url not in _remembered:
+        elif (url, fill) not in _remembered:
             real.execute_sql(_emptying())  # type: ignore[no-untyped-call]  # playhouse ships no types
             fill()
-            _remembered[url] = _emptying(_rows_of(url))
+            _remembered[url, fill] = _emptying(_rows_of(url))
         else:
-            real.execute_sql(_remembered[url])  # type: ignore[no-untyped-call]  # playhouse ships no types
+            real.execute_sql(_remembered[url, fill])  # type: ignore[no-untyped-call]  # playhouse ships no types
         yield TestDatabase("postgres", url)
 
 
-_remembered: dict[str, str] = {}
+_remembered: dict[tuple[str, Callable[[], object]], str] = {}
 
 
 def _rows_of(url: str) -> list[str]:

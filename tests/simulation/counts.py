@@ -10,17 +10,22 @@ class Counts:
 
     def __init__(self) -> None:
         self.done: Counter[str] = Counter()
+        self.outside: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
 
     @property
     def operations(self) -> int:
-        """All that was tried."""
+        """All that the domain was asked for."""
         return self.done.total() + self.refused.total()
 
     def note_done(self, operation: str) -> None:
         """It was carried out."""
         self.done[operation] += 1
+
+    def note_outside(self, event: str) -> None:
+        """Something happened in the world outside; no operation of the domain."""
+        self.outside[event] += 1
 
     def note_refused(self, operation: str, refusal: str) -> None:
         """The domain said no, by that name, and nothing had changed."""
@@ -29,20 +34,22 @@ class Counts:
 
     def clear(self) -> None:
         """Begin again."""
-        for tally in (self.done, self.refused, self.refusals):
+        for tally in (self.done, self.outside, self.refused, self.refusals):
             tally.clear()
 
-    def too_few(self, operations: tuple[str, ...], least: int) -> list[str]:
-        """What was carried out fewer than so many times."""
-        return [operation for operation in operations if self.done[operation] < least]
+    def too_few(self, names: tuple[str, ...], least: int) -> list[str]:
+        """What was carried out, or happened, fewer than so many times."""
+        return [name for name in names if self.done[name] + self.outside[name] < least]
 
-    def table(self, operations: tuple[str, ...]) -> str:
+    def table(self) -> str:
         """What the run prints."""
-        names = [*operations, *sorted((self.done | self.refused).keys() - set(operations))]
-        width = max(len(name) for name in names)
+        names = sorted(self.done.keys() | self.refused.keys())
+        width = max(map(len, [*names, *self.outside, "operation"]))
         lines = [f"{'operation':{width}}  {'done':>8}  {'refused':>8}"]
         lines += [f"{name:{width}}  {self.done[name]:>8,}  {self.refused[name]:>8,}" for name in names]
         lines.append(f"{'together':{width}}  {self.done.total():>8,}  {self.refused.total():>8,}")
+        lines += ["", f"{'in the world outside':{width}}  {'times':>8}"]
+        lines += [f"{name:{width}}  {times:>8,}" for name, times in sorted(self.outside.items())]
         told = ", ".join(f"{name} {times:,}" for name, times in self.refusals.most_common())
         return "\n".join([*lines, "", f"refusals: {told or 'none'}"])
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from billing.db import execute
 from billing.tables import Attempt, CreditNote, Customer, Payment, Refund
+from tests.simulation.counts import COUNTS
 from tests.simulation.oracle import Worth
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Follower:
             assert note.minor == minor, "the discount, to the unit"
             self.oracle.apply(note.key, bill.id, minor)
             bill.early_taken = True
+            COUNTS.note_outside("early discount is taken")
 
     def next_note(self, bill: Bill) -> Worth:
         """The next credit note that was issued by itself, which must be about this invoice."""

@@ -123,6 +123,7 @@ class Life(RuleBasedStateMachine):
         self.now = AT
         self.bank.at = self.now
         self.follower = Follower(self.oracle, self.bank)
+        self._unchecked = True
         self._log = Troubles()
         self._ends.enter_context(self._log)
 
@@ -147,6 +148,7 @@ class Life(RuleBasedStateMachine):
         is made by it is to do. Payments that were booked meanwhile are followed.
         """
         self.tick()
+        self._unchecked = True
         before = execute(keeps).fetchone()
         value, said_no = None, None
         try:
@@ -167,13 +169,14 @@ class Life(RuleBasedStateMachine):
         COUNTS.note_refused(operation, type(said_no).__name__)
         return Answer(None, said_no)
 
-    def happens(self, operation: str) -> None:
+    def happens(self, event: str) -> None:
         """Something in the world outside, which the domain does not know yet."""
         self.tick()
-        COUNTS.note_done(operation)
+        COUNTS.note_outside(event)
 
     def tick(self) -> None:
-        """Time goes on."""
+        """What was asked before has been followed by now, so it is judged; then time goes on."""
+        self.all_holds()
         self.now += TICK
         self.bank.at = self.now
 
@@ -195,7 +198,13 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def all_holds(self) -> None:
-        """Every invariant recomputed from the rows; the oracle, to the unit; and the bank's own balance."""
+        """After each operation: every invariant recomputed from the rows; the oracle, to the unit; the bank's balance.
+
+        What happens outside touches no row, so there is nothing to judge after it.
+        """
+        if not self._unchecked:
+            return
+        self._unchecked = False
         self.follower.follow()
         assert not self._log.found, self._log.found
         assert not check.broken(), check.broken()

@@ -34,7 +34,6 @@ class Bill:
     early_days: int = 0
     early_ppm: int = 0
     early_taken: bool = False
-    waits_for: int | None = None  # the credit note with which it is issued
     applied: dict[str, int] = field(default_factory=dict)
 
 

@@ -21,23 +21,39 @@ if TYPE_CHECKING:
 SMALL = st.integers(0, 30)
 FAULTS: tuple[Fault, ...] = ("", "", "", "", "lost before", "lost after")
 faults = st.sampled_from(FAULTS)
+HOW = st.integers(0, 11)  # what the payer does then: see pay_in
 
 
 class PayingRules(Life):
     """What payers and their pages do."""
 
     @precondition(lambda self: any(bill.owes for bill in self.oracle.bills.values()))
-    @rule(who=SMALL, first=SMALL, many=st.integers(1, 3), part=st.integers(1, 10), credit=st.booleans(), fault=faults)
-    def start(self, *, who: int, first: int, many: int, part: int, credit: bool, fault: Fault) -> None:
-        """Press Pay: some invoices of a customer, in full or in part, with credit or without."""
-        bill = self.pick([bill for bill in self.oracle.issued() if bill.owes], first)
-        payer = self.pick(self.cast.payers[bill.customer_id], who)
-        chosen = self.some_of(bill, many)
-        planned, uses = self.plan(chosen, part, credit=credit)
-        name = "start paying in part" if part < 8 else "start paying in full"
-        name = "start paying several" if len(chosen) > 1 else name
-        name = "start paying with credit" if uses else name
-        self._begin(name, bill.customer_id, planned, uses, payer, fault)
+    @rule(who=SMALL, first=SMALL, fault=faults, how=HOW)
+    def pay_in_full(self, *, who: int, first: int, fault: Fault, how: int) -> None:
+        """Press Pay on one invoice: all that is asked for."""
+        self._pay("start paying in full", who=who, first=first, many=1, part=10, credit=False, fault=fault, how=how)
+
+    @precondition(lambda self: any(bill.owes for bill in self.oracle.bills.values()))
+    @rule(who=SMALL, first=SMALL, part=st.integers(1, 7), fault=faults, how=HOW)
+    def pay_a_part(self, *, who: int, first: int, part: int, fault: Fault, how: int) -> None:
+        """Another amount."""
+        self._pay("start paying in part", who=who, first=first, many=1, part=part, credit=False, fault=fault, how=how)
+
+    @precondition(lambda self: any(bill.owes for bill in self.oracle.bills.values()))
+    @rule(who=SMALL, first=SMALL, many=st.integers(2, 3), part=st.integers(5, 10), fault=faults, how=HOW)
+    def pay_several(self, *, who: int, first: int, many: int, part: int, fault: Fault, how: int) -> None:
+        """Several invoices at once."""
+        self._pay(
+            "start paying several", who=who, first=first, many=many, part=part, credit=False, fault=fault, how=how
+        )
+
+    @precondition(lambda self: self._has_credit())
+    @rule(who=SMALL, first=SMALL, many=st.integers(1, 3), part=st.integers(3, 10), fault=faults, how=HOW)
+    def pay_with_credit(self, *, who: int, first: int, many: int, part: int, fault: Fault, how: int) -> None:
+        """Own credit first, and the rest by card, if there is one."""
+        self._pay(
+            "start paying with credit", who=who, first=first, many=many, part=part, credit=True, fault=fault, how=how
+        )
 
     @rule(who=SMALL, minor=st.integers(1, 9_000), fault=faults)
     def start_ahead(self, who: int, minor: int, fault: Fault) -> None:
@@ -94,10 +110,13 @@ class PayingRules(Life):
     # In the page.
 
     @precondition(lambda self: self._open_pages())
-    @rule(which=SMALL, how=st.integers(0, 9))
+    @rule(which=SMALL, how=HOW)
     def payer_pays(self, which: int, how: int) -> None:
         """The payer fills in the page; the bank takes it, later or not at all, or something else than was asked."""
-        page = self.pick(self._open_pages(), which)
+        self.pay_in(self.pick(self._open_pages(), which), how)
+
+    def pay_in(self, page: str, how: int) -> None:
+        """At once by card mostly; else declined, otherwise than asked, or by a debit that takes days."""
         if how == 0:
             self.bank.decline(page)
             self.happens("payer is declined")
@@ -164,6 +183,23 @@ class PayingRules(Life):
         """A page's own."""
         return f"n-{len(self.follower.intentions)}-{self.now.timestamp():.0f}"
 
+    def _pay(
+        self, name: str, *, who: int, first: int, many: int, part: int, credit: bool, fault: Fault, how: int
+    ) -> None:
+        """Agree to a plan, and go on to its page or not; half of those who paid are heard of at once."""
+        owing = [bill for bill in self.oracle.issued() if bill.owes]
+        if credit:
+            owing = [bill for bill in owing if self.oracle.spendable(bill.customer_id, bill.currency)] or owing
+        chosen = self.some_of(self.pick(owing, first), many)
+        customer_id = chosen[0].customer_id
+        planned, uses = self.plan(chosen, part, credit=credit)
+        page = self._begin(name, customer_id, planned, uses, self.pick(self.cast.payers[customer_id], who), fault)
+        if page is not None and how < 10 and self.bank.is_open(page):
+            self.pay_in(page, how)
+            intent_id = self.bank.pages[page].intent_id
+            if how % 2 and intent_id is not None:
+                self.ask("hear of money", lambda: payments.settle(intent_id, at=self.now), must=True)
+
     def _begin(
         self,
         name: str,
@@ -172,7 +208,7 @@ class PayingRules(Life):
         uses: list[payments.CreditUse],
         payer: Actor,
         fault: Fault,
-    ) -> None:
+    ) -> str | None:
         nonce = self.nonce()
         meant = self.meant(customer_id, planned, uses)
         if not meant.paid:
@@ -185,9 +221,9 @@ class PayingRules(Life):
             if answer.done:
                 self.follower.use_credit(meant)
                 self.follower.settle_early({plan.invoice_id for plan in planned}, self.today)
-            return
+            return None
         self.bank.fault = fault
-        self.ask(
+        answer = self.ask(
             name,
             lambda: payments.start_checkout(
                 customer_id=customer_id, planned=planned, uses=uses, nonce=nonce, payer=payer, at=self.now
@@ -195,6 +231,7 @@ class PayingRules(Life):
             keeps=MONEY,
             meant=meant,
         )
+        return answer.given.session_id if answer.done else None
 
     def meant(self, customer_id: int, planned: list[payments.Planned], uses: list[payments.CreditUse]) -> Intention:
         """A plan in the oracle's words."""
@@ -238,6 +275,10 @@ class PayingRules(Life):
         ]
         attempt: Attempt = Attempt.get_by_id(self.pick(unfinished or list(self.follower.intentions), which))
         return attempt
+
+    def _has_credit(self) -> bool:
+        owing = (bill for bill in self.oracle.bills.values() if bill.owes)
+        return any(self.oracle.spendable(bill.customer_id, bill.currency) for bill in owing)
 
     def _open_pages(self) -> list[str]:
         return [page.id for page in self.bank.pages.values() if page.minor and self.bank.is_open(page.id)]

@@ -106,6 +106,8 @@ class Back(Till):
         )
 
     def balance_movements(self, *, since: datetime, source_id: str | None = None) -> Iterator[BalanceMovement]:
+        for money in self.monies.values():
+            money.fee_is_known = True  # what is listed has its fee
         for moved in reversed(self.movements):
             if moved.at >= since and source_id in {None, moved.source_id}:
                 yield moved

@@ -1,0 +1,36 @@
+"""Running lives: in batches, each by a seed of its own, so that a batch that fails is replayed alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.simulation.business import Business
+
+if TYPE_CHECKING:
+    from tests.simulation.arena import Fresh
+
+LIVES, STEPS = 25, 150
+
+
+def batch(fresh: Fresh, number: int, *, lives: int = LIVES, steps: int = STEPS) -> None:
+    """So many lives of so many steps, the same ones for the same number. Raises whatever does not hold.
+
+    Hypothesis then looks for the shortest life that shows it, and prints it step by step.
+    """
+    machine = type("Business", (Business,), {"fresh": staticmethod(fresh)})
+    run_state_machine_as_test(
+        seed(number)(machine),
+        settings=settings(
+            max_examples=lives,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            derandomize=False,
+            print_blob=False,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

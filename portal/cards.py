@@ -62,14 +62,16 @@ def autopay_of(invoice: Invoice) -> dict[str, Any] | None:
 def show_cards() -> str:
     """The customer's cards, and whether one of them pays by itself."""
     customer_id = _customer_id()
-    live = cards.live(customer_id)
+    live, saved = cards.live(customer_id), cards.for_customer(customer_id)
+    usable = [card for card in saved if not card.has_expired(filters.today())]
     return render_template(
         "portal/cards/list.html",
-        cards=cards.for_customer(customer_id),
+        cards=saved,
+        other=next((card for card in usable if not card.pays_automatically), None),
         live=live,
         live_by=cards.name_of(live) if live else "",
         ended=None if live else cards.last_ended(customer_id),
-        coming=autopay.schedule(customer_id, filters.today())[:MOST_CHARGES] if live else [],
+        coming=autopay.next_charges(customer_id, filters.today(), limit=MOST_CHARGES) if live else [],
         nonce=_fresh_nonce(),
     )
 
@@ -217,7 +219,12 @@ def _chosen_card(text: str) -> SavedCard | None:
     """The card an address or a form names, else the usual one; None where it is to be a new one."""
     if _NUMBER.fullmatch(text):
         return cards.find(int(text), customer_id=_customer_id())
-    return None if text == NEW_CARD else cards.usual(_customer_id())
+    return None if text == NEW_CARD else next(iter(_usable()), None)
+
+
+def _usable() -> list[SavedCard]:
+    """The cards that have not expired, the usual one first."""
+    return [card for card in cards.for_customer(_customer_id()) if not card.has_expired(filters.today())]
 
 
 def _consent_page(card: SavedCard | None, *, problem: str = "", status: int = 200) -> Response:
@@ -227,7 +234,7 @@ def _consent_page(card: SavedCard | None, *, problem: str = "", status: int = 20
         "portal/cards/_autopay.html",
         status,
         card=card,
-        others=[other for other in cards.for_customer(customer_id) if card is None or other.id != card.id],
+        others=[other for other in _usable() if card is None or other.id != card.id],
         text=cards.consent_text(customer_id, card.full_words) if card else cards.consent_text(customer_id),
         planned=autopay.schedule(customer_id, filters.today()),
         nonce=_fresh_nonce(),

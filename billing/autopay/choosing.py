@@ -79,6 +79,20 @@ def schedule(customer_id: int, on: date) -> list[Planned]:
     return found
 
 
+def next_charges(customer_id: int, on: date, *, limit: int) -> list[Planned]:
+    """The next charges under the live consent, each try on its day, soonest first; at most `limit` (10 or fewer)."""
+    assert 0 < limit <= 10, "each is looked at by itself"
+    mine = (Invoice.customer == customer_id) & (Invoice.status == "issued") & (Invoice.balance_minor > 0)
+    rows = Invoice.select().where(mine & ~Invoice.skips_autopay).order_by(Invoice.next_due_on, Invoice.id)
+    told = [(invoice, coming(invoice, on)) for invoice in rows.limit(2 * limit)]
+    found = [
+        Planned(number=invoice.number, on=next_.on, minor=next_.minor, currency=invoice.currency)
+        for invoice, next_ in told
+        if next_ is not None
+    ]
+    return sorted(found, key=lambda planned: planned.on)[:limit]
+
+
 def skip(invoice_id: int, *, customer_id: int, skips: bool, by: Actor, at: datetime) -> None:
     """Leave one invoice out of autopay, or take it in again. Raises Missing."""
     with transaction():

@@ -34,7 +34,7 @@ def consent_text(customer_id: int, card_words: str = CARD_TO_COME) -> str:
     return (
         f"{selling.legal_name} may charge {card_words} for the invoices of {buying.legal_name}: what is still to be "
         "paid on each, on the day it falls due, and today where that day has passed. If the bank declines, it is "
-        "tried again after 3, 5 and 7 days, then no more. We email you 3 days before each charge. "
+        "tried again after 3, 5 and 7 days, then no more. Before each later charge we email you, 3 days ahead. "
         "You can turn this off at any time."
     )
 

@@ -140,6 +140,16 @@ QUERIES = (
      " WHERE debit IN ('card_clearing', 'bank') AND credit IN ('customer_credit', 'suspense')"
      " AND posting_id IN (SELECT id FROM posting WHERE kind = 'payment_received') GROUP BY payment_id) t ON t.payment_id = p.id"
      " WHERE p.minor <> COALESCE(t.came, 0)")),
+    ("I7", "Refund {} is not in the ledger once, whole, or not taken back where it failed.",
+     ("SELECT r.reference FROM refund r WHERE"
+     " CASE WHEN r.status IN ('created', 'pending', 'succeeded') THEN r.minor ELSE 0 END <> COALESCE((SELECT SUM("
+     "CASE WHEN t.credit IN ('card_clearing', 'bank') THEN t.minor WHEN t.debit IN ('card_clearing', 'bank') THEN -t.minor"
+     " ELSE 0 END) FROM transfer t JOIN posting g ON g.id = t.posting_id"
+     " WHERE g.ref IN ('refund:' || r.reference, 'refund:' || r.reference || ':failed')), 0)")),
+    ("I7", "Movement {} of a chargeback is not in the ledger once, whole.",
+     ("SELECT m.id FROM chargeback_movement m WHERE m.minor <> COALESCE((SELECT SUM("
+     "CASE WHEN t.debit = 'card_clearing' THEN t.minor WHEN t.credit = 'card_clearing' THEN -t.minor ELSE 0 END)"
+     " FROM transfer t JOIN posting g ON g.id = t.posting_id WHERE g.ref = 'chargeback:' || m.id), 0)")),
     ("I7", "Attempt {} succeeded without a payment.",
      ("SELECT a.id FROM attempt a WHERE a.status = 'succeeded'"
      " AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.attempt_id = a.id)")),

@@ -43,6 +43,7 @@ def request(
     from_invoice_id: int | None = None,
     charge_payment_id: int | None = None,
     sent_on: date | None = None,
+    approved: bool = False,
     by: Actor,
     at: datetime,
 ) -> Refund:
@@ -51,6 +52,7 @@ def request(
     `from_invoice_id` takes it off that invoice first, which owes it again. `method` "original" sends it back the way
     the payment came (for a credit note, `charge_payment_id` says which payment): call send() after the commit. Every
     other method is booked at once, as sent on `sent_on` (default today). `reason` is staff's, 1 to 500 characters.
+    `approved` says that a second person has approved what it is a part of, such as a credit note.
     Raises NoSuchCredit, Missing, NotGivenBackThatWay, RefundExceedsPayment, ChargebackOpen, NothingLeftToRefund,
     CreditHeld, SentInFuture, Refusal.
     """
@@ -64,7 +66,7 @@ def request(
     with transaction():
         value, charge = _locked(source, from_invoice_id, charge_payment_id, method)
         _refuse_what_cannot_be(value, charge, minor, from_invoice_id)
-        waits = approvals.needed(minor, value.currency, by=by)
+        waits = not approved and approvals.needed(minor, value.currency, by=by)
         refund: Refund = Refund.create(
             reference=new_reference(),
             customer=value.customer_id,

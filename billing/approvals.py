@@ -200,7 +200,8 @@ def _rows(where: str, values: tuple[Any, ...]) -> list[Waiting]:
         LEFT JOIN credit_note c ON c.id = a.credit_note_id
         LEFT JOIN refund r ON r.id = a.refund_id
         LEFT JOIN write_off w ON w.id = a.write_off_id
-        LEFT JOIN invoice i ON i.id = COALESCE(c.invoice_id, r.invoice_id, w.invoice_id)
+        LEFT JOIN credit_note n ON n.id = r.credit_note_id
+        LEFT JOIN invoice i ON i.id = COALESCE(c.invoice_id, r.invoice_id, n.invoice_id, w.invoice_id)
         LEFT JOIN customer k ON k.id = a.customer_id
         WHERE {where} ORDER BY a.id LIMIT {MOST_SHOWN}""",  # noqa: S608 - constants, see above
         values,

@@ -188,6 +188,6 @@ def test_credited_and_written_off_invoices_have_tabs_of_their_own(world: World, 
     credit_notes.create(taken_back.id, said, by=world.sam, at=AT)
     for tab, number in (("written_off", given_up.number), ("credited", taken_back.number)):
         page = words(sam.get(f"/admin/invoices?tab={tab}"))
-        assert number in page
+        assert str(number) in page
         assert "1 invoice" in page
     assert "Nothing is paid yet" in words(sam.get("/admin/invoices?tab=paid"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -16,6 +16,8 @@ from billing.tables import Customer, Invoice, Seller
 from tests.world import AT, TODAY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from billing.credit_notes import Remainder
     from tests.world import World
 
@@ -51,7 +53,7 @@ def contents(draw: st.DrawFn, places: int) -> invoices.DraftContent:
     return invoices.DraftContent(lines=tuple(rows), discount=draw(discounts()))
 
 
-def some_credit(draw: st.DrawFn, left: Remainder) -> CreditContent:
+def some_credit(draw: Callable[[st.SearchStrategy[Any]], Any], left: Remainder) -> CreditContent:
     """A part of what is left: an amount, or some lines by quantity or by amount."""
     content = CreditContent(shape="full", reason_code="goodwill", reason="A part")
     if draw(st.booleans()):

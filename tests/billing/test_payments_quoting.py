@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import check, credits, payments
+from billing import check, credits, invoices, payments
 from billing.allocations import AllocationExceedsOpenBalance
 from billing.db import transaction
 from billing.errors import Invalid, Missing
-from billing.tables import Attempt, Invoice, Mail, Payment, Rendering, Seller
+from billing.tables import Attempt, CreditNote, Invoice, Mail, Payment, Rendering, Seller
 from tests.billing import paying
 from tests.portal.scenes import attempted, kept, paid
-from tests.world import AT, line
+from tests.world import AT, TODAY, content, line
 
 if TYPE_CHECKING:
     from billing.payments import Quote
@@ -319,3 +320,24 @@ def test_a_guest_sees_no_credit(world: World) -> None:
     kept(world.acme, 20_000)
     quote = payments.quote(world.acme.id, [payments.Wish(invoice.id)], use=None, at=AT, for_guest=True)
     assert (quote.credits, quote.pay_minor) == ((), WHOLE)
+
+
+def test_paying_early_saves_and_the_credit_note_settles_the_rest(world: World, sandbox: Sandbox) -> None:
+    draft = invoices.draft(world.acme.id, replace(content(), early_days=10, early_ppm=20_000), by=world.sam, at=AT)
+    invoice = invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT)
+    quote = quoted(world, payments.Wish(invoice.id))
+    line_ = quote.lines[0]
+    assert (line_.pay_minor, line_.discount_minor, line_.left_minor) == (114_072, 2_328, 0)
+    payment = settled(sandbox, begin(quote, world))
+    assert (balance_of(invoice), free_of(payment)) == (0, 0)
+    assert CreditNote.get().total_minor == 2_328
+
+
+def test_paying_early_with_credit_alone_saves_too(world: World) -> None:
+    draft = invoices.draft(world.acme.id, replace(content(), early_days=10, early_ppm=20_000), by=world.sam, at=AT)
+    invoice = invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT)
+    credit = kept(world.acme, 120_000)
+    plan = quoted(world, payments.Wish(invoice.id)).plan
+    payments.pay_by_credit(plan, nonce="nonce-of-sixteen-1", payer=world.alice, at=AT)
+    assert (balance_of(invoice), free_of(credit)) == (0, 120_000 - 114_072)
+    assert check.broken() == []

@@ -29,7 +29,7 @@ def decide(credit_note_id: int, *, approved: bool, note: str, by: Actor, at: dat
         approvals.decide(approved=approved, note=note, by=by, at=at, credit_note_id=credit_note_id)
         if approved:
             issuing.issue_locked(waiting, by=by, at=at)
-            spending.spend(waiting, by=by, at=at)
+            spending.spend(waiting, by=by, at=at, approved=True)
             issuing.record_issue(waiting, by=by, at=at)
         else:
             _decline(waiting, note, by=by, at=at)

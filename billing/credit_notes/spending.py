@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from billing.tables import CreditNote
 
 
-def spend(note: CreditNote, *, by: Actor, at: datetime) -> None:
+def spend(note: CreditNote, *, by: Actor, at: datetime, approved: bool = False) -> None:
     """Send the value where it was meant to go, as far as that is still owed; the rest stays customer credit.
 
-    Inside the caller's transaction. A refund through the card provider is committed here, and sent after the commit.
+    Inside the caller's transaction. `approved` says that a second person agreed to all of it. A refund through the
+    card provider is committed here, and sent after the commit.
     """
     wanted = destinations_of(note.destinations)
     for paid_id, minor in wanted.invoices:
         _apply(note, paid_id, minor, by=by, at=at)
     if wanted.refund is not None:
-        _give_back(note, wanted.refund, by=by, at=at)
+        _give_back(note, wanted.refund, by=by, at=at, approved=approved)
 
 
 def unsent_refunds(credit_note: CreditNote) -> list[Refund]:
@@ -53,14 +54,14 @@ def _apply(note: CreditNote, paid_id: int, minor: int, *, by: Actor, at: datetim
         customer_credits.apply_locked(note, paid_id, most, by=by, at=at)
 
 
-def _give_back(note: CreditNote, part: RefundPart, *, by: Actor, at: datetime) -> None:
+def _give_back(note: CreditNote, part: RefundPart, *, by: Actor, at: datetime, approved: bool) -> None:
     """Take what was paid off the invoice, give it back, and let the credit note pay the invoice in its place.
 
     Where no one payment stands on the invoice with so much, or the refund has to wait for a second person, the
     credit note itself is given back.
     """
     source = _payment_for(note, part)
-    waits = approvals.needed(part.minor, note.currency, by=by)
+    waits = not approved and approvals.needed(part.minor, note.currency, by=by)
     taken_off = source is not None and not waits
     refunds.request(
         source=customer_credits.key_of_source(cast("Payment", source) if taken_off else note),
@@ -69,6 +70,7 @@ def _give_back(note: CreditNote, part: RefundPart, *, by: Actor, at: datetime) -
         reason=note.reason,
         from_invoice_id=note.invoice_id if taken_off else None,
         charge_payment_id=None if taken_off else part.payment_id,
+        approved=approved,
         by=by,
         at=at,
     )

@@ -66,16 +66,18 @@ def test_what_is_credited_and_not_given_back_stays_credit(world: World) -> None:
     assert check.broken() == []
 
 
-def test_a_refund_above_the_limit_waits_while_the_credit_is_the_customers(world: World) -> None:
+def test_who_approves_the_credit_note_approves_its_refund(world: World) -> None:
     Seller.update(approval_over_minor=10_000).execute()
     invoice = paid_by_hand(world)
     note = credit_notes.create(invoice.id, content(20_000, "bank"), by=world.sam, at=AT)
+    assert Refund.select().count() == 0
     corrections.decide(note.id, approved=True, note="", by=world.ada, at=AT)
-    (waiting,) = approvals.waiting()
-    assert (waiting.kind, waiting.requested_by, waiting.invoice_number) == ("refund", "Ada Osei", invoice.number)
-    assert again(invoice).balance_minor == 0
-    refunds.decide(waiting.subject_id, approved=True, note="", by=world.sam, at=AT)
-    assert credit_notes.get(note.id).free_minor == 0
+    assert approvals.waiting() == []
+    assert (Refund.get().status, again(invoice).refunded_minor, again(invoice).balance_minor) == (
+        "succeeded",
+        20_000,
+        0,
+    )
     assert check.broken() == []
 
 

@@ -6,6 +6,7 @@ due day begins a new cycle, which charges all that is due by then.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -71,12 +72,19 @@ def schedule(customer_id: int, on: date) -> list[Planned]:
     """What would be charged when, if autopay was turned on today: the next MOST_PLANNED open invoices."""
     mine = (Invoice.customer == customer_id) & (Invoice.status == "issued") & (Invoice.balance_minor > 0)
     rows = Invoice.select().where(mine & ~Invoice.skips_autopay).order_by(Invoice.next_due_on, Invoice.id)
-    found = []
-    for invoice in rows.limit(MOST_PLANNED):
-        assert invoice.next_due_on is not None, "an open invoice falls due"
-        when = max(invoice.next_due_on, on)
-        found.append(Planned(number=invoice.number, on=when, minor=due_by(invoice, when), currency=invoice.currency))
-    return found
+    found = [planned for invoice in rows.limit(MOST_PLANNED) for planned in _charges(invoice, on)]
+    return sorted(found, key=lambda planned: planned.on)
+
+
+def _charges(invoice: Invoice, on: date) -> list[Planned]:
+    """What of an open invoice would be charged on which days: what is overdue today, each later part on its own."""
+    assert invoice.next_due_on is not None, "an open invoice falls due"
+    parts = [(part.due_on, part.open_minor) for part in instalments.of(invoice) if part.open_minor]
+    sums: Counter[date] = Counter()
+    for due_on, minor in parts or [(invoice.next_due_on, invoice.balance_minor)]:
+        sums[max(due_on, on)] += minor
+    number, currency = str(invoice.number), invoice.currency
+    return [Planned(number=number, on=day, minor=minor, currency=currency) for day, minor in sorted(sums.items())]
 
 
 def next_charges(customer_id: int, on: date, *, limit: int) -> list[Planned]:
@@ -86,7 +94,7 @@ def next_charges(customer_id: int, on: date, *, limit: int) -> list[Planned]:
     rows = Invoice.select().where(mine & ~Invoice.skips_autopay).order_by(Invoice.next_due_on, Invoice.id)
     told = [(invoice, coming(invoice, on)) for invoice in rows.limit(2 * limit)]
     found = [
-        Planned(number=invoice.number, on=next_.on, minor=next_.minor, currency=invoice.currency)
+        Planned(number=str(invoice.number), on=next_.on, minor=next_.minor, currency=invoice.currency)
         for invoice, next_ in told
         if next_ is not None
     ]

@@ -13,7 +13,7 @@ from billing.db import lock, transaction
 from billing.money import NotPayableByStripe
 from billing.payments.opening import KEY_LIFETIME, LOOK_AFTER, SLACK, give_up, reread, wait_for_twin
 from billing.payments.settling import settle
-from billing.tables import Attempt, Card, Customer, Invoice, PlannedAllocation
+from billing.tables import UNFINISHED, Attempt, Card, Customer, Invoice, PlannedAllocation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +30,8 @@ def charge(attempt: Attempt, *, at: datetime) -> Attempt:
     Afterwards it succeeded, is processing, failed with the bank's word, or is open with the address of the bank's
     page. Raises OutcomeUnknown (call again), Declined (the call was refused; nothing was charged).
     """
+    if attempt.status not in UNFINISHED:
+        return attempt
     if attempt.status != "created" or attempt.intent_id:
         return look(attempt, at=at)
     if at - attempt.created_at >= KEY_LIFETIME:

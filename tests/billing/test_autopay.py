@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import autopay, cards, check, comparing, gateway, payments
+from billing import autopay, cards, check, comparing, gateway, invoices, payments
 from billing.db import transaction
+from billing.instalments import PartContent
 from billing.tables import Activity, Attempt, AutopayRun, Card, Invoice, Mail, Payment
 from tests.billing import paying
 from tests.billing.saved import save_card
 from tests.servers_sandbox import ASKS_ALWAYS
-from tests.world import AT, TODAY
+from tests.world import AT, TODAY, content
 from web import letters
 
 if TYPE_CHECKING:
@@ -327,3 +329,39 @@ def test_the_check_names_a_removed_card_that_still_pays(world: World, sandbox: S
         ]
         raise LookupError
     assert check.broken() == []
+
+
+@pytest.mark.parametrize("end", ["settle", "fail"])
+def test_a_debit_is_on_its_way_for_days_and_then_paid_or_tried_again(world: World, sandbox: Sandbox, end: str) -> None:
+    wish = cards.start_setup(world.acme.id, nonce="n-1", by=world.alice, at=AT, autopay_consent="I agree.")
+    sandbox.pay(str(wish.url), "", method="bacs_debit")
+    cards.check(wish, at=AT)
+    invoice = world.overdue()
+    assert run_on(0).processing == 1
+    assert run_on(1) == autopay.Ran(), "nothing is charged beside it"
+    sandbox.control(f"payments/{Attempt.get().intent_id}/{end}")
+    payments.sweep(AT + timedelta(days=2))
+    if end == "settle":
+        assert run_on(2).paid == 1
+        assert owed(invoice) == 0
+    else:
+        assert run_on(2).declined == 1
+        assert run_on(4) == autopay.Ran()
+        assert run_on(5).processing == 1
+        assert outcomes(invoice) == ["declined", "processing"]
+
+
+def test_each_instalment_is_charged_on_its_day(world: World, sandbox: Sandbox, card: Card) -> None:
+    parts = (
+        PartContent(due_on=TODAY + timedelta(days=5), minor=400_00),
+        PartContent(due_on=TODAY + timedelta(days=20), minor=764_00),
+    )
+    draft = invoices.draft(world.acme.id, replace(content(), parts=parts), by=world.sam, at=AT)
+    invoice = invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT)
+    assert [row.minor for row in autopay.schedule(world.acme.id, TODAY)] == [400_00, 764_00]
+    assert run_on(4) == autopay.Ran()
+    assert run_on(5).paid == 1
+    assert owed(invoice) == 764_00
+    assert run_on(19) == autopay.Ran()
+    assert run_on(20).paid == 1
+    assert owed(invoice) == 0

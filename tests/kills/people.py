@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import requests
@@ -27,7 +28,7 @@ AGAIN_SECONDS = 0.1
 MOST_TRIES = 400
 THINKING_SECONDS = 0.15
 CREDITED, USED_MINOR = "100.00", 10_00
-TOTAL_MINOR = 1_164_00
+TOTAL, TOTAL_MINOR = "1164.00", 1_164_00
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +164,16 @@ class Pair:
             idle.set()
 
     def story(self) -> None:
-        """An invoice from its draft on: paid by card, or credited in part and paid with that."""
+        """An invoice from its draft on: paid by card, paid by bank, credited in part and paid with that, or left."""
         invoice_id = self.drafted()
         number = self.issued(invoice_id)
         end: Callable[[], None] = self.dice.choice(
-            [lambda: self.paid(number), lambda: self.credited(invoice_id, number), lambda: None]
+            [
+                lambda: self.paid(number),
+                lambda: self.recorded(invoice_id),
+                lambda: self.credited(invoice_id, number),
+                lambda: None,
+            ]
         )
         end()
 
@@ -213,6 +219,18 @@ class Pair:
         assert back, "and leads back to the payment"
         self.notebook.promised("charged", number, back[1], TOTAL_MINOR)
         self.payer.send(f"/payments/{back[1]}/check", {})
+
+    def recorded(self, invoice_id: int) -> None:
+        """The clerk records that the whole came by bank."""
+        self.think()
+        reference = self.mark()
+        fields = {
+            "form_id": secrets.token_urlsafe(18), "customer": str(self.customer_id), "amount": TOTAL,
+            "currency": "GBP", "received_on": datetime.now(UTC).date().isoformat(), "method": "Bank transfer",
+            "bank_reference": reference, f"part-{invoice_id}": TOTAL, "mails_receipt": "1",
+        }  # fmt: skip
+        where = self._led_to(self.clerk.send("/admin/payments/record", fields), "/admin/payments/")
+        self.notebook.promised("recorded", reference, where.rpartition("/")[2], TOTAL_MINOR)
 
     def credited(self, invoice_id: int, number: str) -> None:
         """The clerk gives a credit, and the customer uses some of it."""

@@ -127,11 +127,9 @@ def _people(premises: Premises, world: World, plan: Plan, notebook: Notebook) ->
     for number in range(plan.pairs):
         customer, payer = customers[number % len(customers)]
         dice = random.Random(plan.seed * 1_000 + number)
-        browsers = [
-            Browser(premises.base, face, _token(person, face, premises, customer_id), notebook, dice)
-            for face, person, customer_id in (("admin", world.sam, None), ("portal", payer, customer.id))
-        ]
-        pair = Pair(number, customer.id, *browsers, bank=premises.bank, notebook=notebook, dice=dice)
+        clerk = Browser(premises.base, "admin", _token(world.sam, "admin", premises, None), notebook, dice)
+        theirs = Browser(premises.base, "portal", _token(payer, "portal", premises, customer.id), notebook, dice)
+        pair = Pair(number, customer.id, clerk, theirs, premises.bank, notebook, dice)
         threads.append(threading.Thread(target=pair.live, args=(may_go_on, over, idle[number]), daemon=True))
     for thread in threads:
         thread.start()
@@ -143,7 +141,6 @@ def _people(premises: Premises, world: World, plan: Plan, notebook: Notebook) ->
             thread.join(timeout=LONGEST_STORY_SECONDS)
 
 
-def _token(person: Actor, face: str, premises: Premises, customer_id: int | None) -> str:
+def _token(person: Actor, face: sessions.Face, premises: Premises, customer_id: int | None) -> str:
     user: User = User.get_by_id(person.user_id)
-    chosen: sessions.Face = "admin" if face == "admin" else "portal"
-    return sessions.start(user, chosen, at=premises.now(), customer_id=customer_id)
+    return sessions.start(user, face, at=premises.now(), customer_id=customer_id)

@@ -79,7 +79,7 @@ def reverse(payment_id: int) -> ResponseReturnValue:
     payment = payments.get(payment_id)
     payments.refuse_reversal(payment)
     reason = request.form.get("reason", "").replace("\r\n", "\n")
-    shown = {"payment": payment, "places": payments.standing(payment_id), "reason": reason}
+    shown: dict[str, Any] = {"payment": payment, "places": payments.standing(payment_id), "reason": reason}
     if request.method == "GET":
         return forms.show(*REVERSE, **shown)
     forms.shown_again(*REVERSE, **shown)

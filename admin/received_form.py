@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from admin import reading
@@ -155,6 +156,5 @@ def _read_parts(found: reading.Reading, typed: Mapping[int, str], currency: str,
     parts = []
     for invoice_id, text in typed.items():
         name = f"{PART}{invoice_id}"
-        minor = found.take(name, lambda text=text, name=name: amount(text, currency, locale, name), 0)
-        parts.append(Planned(invoice_id, minor))
+        parts.append(Planned(invoice_id, found.take(name, partial(amount, text, currency, locale, name), 0)))
     return tuple(part for part in parts if part.minor)

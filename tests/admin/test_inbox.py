@@ -35,7 +35,9 @@ def sam(world: World, sign_in_as: Callable[[Actor], Client]) -> Client:
     return sign_in_as(world.sam)
 
 
-def came(world: World, minor: int = 116_400, owner: Customer | None = None, **facts: str) -> Payment:
+def came(
+    world: World, minor: int = 116_400, owner: Customer | None = None, *, bank_reference: str = "", payer: str = ""
+) -> Payment:
     """Money that waits, of nobody known where no owner is given."""
     received = Received(
         customer_id=owner.id if owner else None,
@@ -44,7 +46,8 @@ def came(world: World, minor: int = 116_400, owner: Customer | None = None, **fa
         method="Bank transfer",
         received_on=TODAY,
         mails_receipt=False,
-        **facts,
+        bank_reference=bank_reference,
+        payer=payer,
     )
     return payments.record(received, by=world.sam, at=AT, anyway=True)
 
@@ -68,9 +71,9 @@ def test_one_click_does_exactly_what_was_suggested(world: World, sam: Client) ->
     assert f"The reference names {invoice.number}. {invoice.number} gets £1,164.00 , then is paid" in words(page)
     reply = sam.post(f"/admin/payments/{payment.id}/apply", data=form_of(page, f"/admin/payments/{payment.id}/apply"))
     assert (reply.status_code, reply.location, owed(invoice)) == (303, INBOX, 0)
-    page = words(sam.get(INBOX))
-    assert f"{payment.reference} is applied to 1 invoice." in page
-    assert "Nothing waits" in page
+    after = words(sam.get(INBOX))
+    assert f"{payment.reference} is applied to 1 invoice." in after
+    assert "Nothing waits" in after
     assert check.broken() == []
 
 

@@ -45,7 +45,9 @@ def typed(world: World, parts: dict[int, str] | None = None, **more: str) -> dic
     }
 
 
-def came(world: World, minor: int = 150_000, *parts: tuple[int, int], **facts: str) -> Payment:
+def came(
+    world: World, minor: int = 150_000, *parts: tuple[int, int], bank_reference: str = "", payer: str = ""
+) -> Payment:
     """Money from Acme that was recorded by hand and is not split."""
     received = Received(
         customer_id=world.acme.id,
@@ -55,7 +57,8 @@ def came(world: World, minor: int = 150_000, *parts: tuple[int, int], **facts: s
         received_on=TODAY,
         parts=tuple(Planned(*part) for part in parts),
         mails_receipt=False,
-        **facts,
+        bank_reference=bank_reference,
+        payer=payer,
     )
     return payments.record(received, by=world.sam, at=AT, anyway=True)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import approvals, check, credits, payments, refunds, seller
+from billing import approvals, check, credit_notes, credits, payments, refunds, seller
 from billing.actors import SYSTEM
 from billing.credits import CreditKey
 from billing.errors import Refusal
-from billing.tables import Activity, Allocation, AuditRow, Invoice, Mail, Payment, Refund, Seller
+from billing.tables import Activity, Allocation, AuditRow, CreditNote, Invoice, Mail, Payment, Refund, Seller
 from tests.billing import paying
 from tests.billing.money_back import balance_there, books, by_hand, paid, pay_too_much
 from tests.world import AT
@@ -268,6 +268,35 @@ def test_above_the_threshold_a_second_person_decides(world: World, sandbox: Sand
     assert owed(invoice) == 5_000
     with pytest.raises(refunds.RefundDecided):
         refunds.decide(refund.id, approved=False, by=world.ada, at=AT)
+
+
+def test_what_a_credit_note_gives_goes_back_through_the_payment(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    payment = paid(world, sandbox, invoice)
+    note = credit_notes.issue_amount(invoice.id, 30_000, reason_code="fee_waived", reason="Broken", by=world.sam, at=AT)
+    assert note.free_minor == 30_000
+    assert [(found.id, most) for found, most in refunds.charges(note)] == [(payment.id, payment.minor)]
+    terms: Any = {"source": CreditKey("credit_note", note.id), "reason": "Broken", "by": world.sam, "at": AT}
+    with pytest.raises(refunds.NotGivenBackThatWay):
+        refunds.request(minor=1, method="original", **terms)
+    with pytest.raises(refunds.NothingLeftToRefund):
+        refunds.request(minor=30_001, method="bank", **terms)
+    made = refunds.request(minor=20_000, method="original", charge_payment_id=payment.id, **terms)
+    refund = refunds.send(made, at=AT)
+    assert (refund.status, CreditNote.get_by_id(note.id).free_minor) == ("succeeded", 10_000)
+    assert (owed(invoice), free(payment)) == (0, 0)
+    assert [row.reference for row in refunds.for_invoice(invoice.id)] == [refund.reference]
+    sandbox.control(f"refunds/{refund.stripe_id}/fail", reason="lost_or_stolen_card")
+    refunds.sync(str(refund.stripe_id), at=AT)
+    assert CreditNote.get_by_id(note.id).free_minor == 30_000
+    assert books("card_clearing") == balance_there(sandbox)
+
+
+def test_what_was_approved_with_its_credit_note_is_not_approved_again(world: World, sandbox: Sandbox) -> None:
+    Seller.update(approval_over_minor=0).execute()
+    payment = by_hand(world, 100)
+    assert ask(world, payment, 50, method="bank", approved=True).status == "succeeded"
+    assert ask(world, payment, 50, method="bank").status == "awaiting"
 
 
 def test_what_is_declined_moves_nothing(world: World, sandbox: Sandbox) -> None:

@@ -49,8 +49,8 @@ class BackRules(CreditRules):
         fault: Fault,
     ) -> None:
         """Give credit back, or what was paid on an invoice; also more than there is, or what never came by card."""
-        worth = self.pick(list(self.oracle.worth.values()), source)
         way = self.pick(METHODS, method)
+        worth = self._to_refund(source, way, off=off)
         standing = [bill_id for bill_id, minor in worth.on.items() if minor]
         bill_id = self.pick(standing, source) if off and standing else None
         minor = max((worth.on[bill_id] if bill_id is not None else worth.free) * tenths // 10, 1)
@@ -125,13 +125,13 @@ class BackRules(CreditRules):
         self.ask("hear of a refund", lambda: refunds.sync(refund_id, at=self.now), must=True)
 
     @precondition(lambda self: self.bank.monies)
-    @rule(which=SMALL, tenths=st.integers(3, 10), inquiry=st.booleans())
+    @rule(which=SMALL, tenths=st.integers(3, 13), inquiry=st.booleans())
     def ask_back(self, *, which: int, tenths: int, inquiry: bool) -> None:
         """The payer's bank takes a payment back, a part of it, or only asks."""
         came = self._came()
         if came:
             money = self.pick(came, which)
-            self.bank.ask_back(money.id, max(left_of(money) * tenths // 10, 1), inquiry=inquiry)
+            self.bank.ask_back(money.id, max(left_of(money) * min(tenths, 10) // 10, 1), inquiry=inquiry)
             self.happens(
                 "inquiry opens" if inquiry else "chargeback opens" if tenths > 9 else "partial chargeback opens"
             )
@@ -182,6 +182,14 @@ class BackRules(CreditRules):
         self.bank.refunds_take_days, self.bank.fault = days, fault
         self.ask("send a refund", lambda: refunds.send(row, at=self.now), must=True)
         self.bank.refunds_take_days = False
+
+    def _to_refund(self, which: int, way: str, *, off: bool) -> Worth:
+        """Something of which there is something to give back mostly, and that came by card where it is to go there."""
+        worth = list(self.oracle.worth.values())
+        some = [one for one in worth if (any(one.on.values()) if off else one.free)]
+        by_card = [one for one in some if one.intent_id or not one.is_payment]
+        fitting = by_card if way == "original" else some
+        return self.pick(fitting if fitting and which % 6 else worth, which)
 
     def _inquiry_ends(self, asked: Asked, *, closes: bool) -> None:
         if closes:

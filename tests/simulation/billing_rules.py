@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SMALL = st.integers(0, 30)
 RATES = (("S", 200_000), ("S", 50_000), ("S", 77_000), ("Z", 0), ("E", 0))
-THRESHOLDS = (None, 20_000, 500_000)
-LEAST_PARTS = (0, 100, 1_000)
+THRESHOLDS = (None, 8_000, 100_000)
+LEAST_PARTS = (0, 100, 300)
 LATE_FEES = (
     fee_rules.Rule(),
     fee_rules.Rule(shape=fee_rules.FLAT, minor=4_000, grace_days=3),
@@ -73,7 +73,7 @@ class BillingRules(Life):
         if shape % 3:
             self.issue_bill(self.oracle.bills[made.id])
 
-    @precondition(lambda self: self.oracle.bills)
+    @precondition(lambda self: self._drafts())
     @rule(which=SMALL, rows=lines, shape=SMALL, deed=st.integers(0, 4))
     def redraft(self, *, which: int, rows: list[tuple[str, int, int]], shape: int, deed: int) -> None:
         """A draft changes or is thrown away; an issued invoice is not, nor what a page of yesterday shows."""
@@ -104,10 +104,13 @@ class BillingRules(Life):
 
     def _bill(self, which: int) -> Bill:
         """A draft mostly, where there is one."""
-        drafts = [bill for bill in self.oracle.bills.values() if bill.status == "draft"]
+        drafts = self._drafts()
         return self.pick(drafts if drafts and which % 4 else list(self.oracle.bills.values()), which // 4)
 
-    @precondition(lambda self: self.oracle.bills)
+    def _drafts(self) -> list[Bill]:
+        return [bill for bill in self.oracle.bills.values() if bill.status == "draft"]
+
+    @precondition(lambda self: self._drafts())
     @rule(which=SMALL, yesterday=st.booleans())
     def issue(self, *, which: int, yesterday: bool) -> None:
         """Any invoice, also one that is issued or void."""

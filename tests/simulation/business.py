@@ -123,10 +123,12 @@ EVERYTHING = (
 class Business(BillingRules, BackRules, LateRules, ReceivingRules):
     """A business with everything that can happen to its money."""
 
-    @rule(job=st.integers(0, 7), tenths=st.integers(1, 10), also=st.booleans(), fault=faults)
+    @rule(job=st.integers(0, 9), tenths=st.integers(1, 10), also=st.booleans(), fault=faults)
     def worker(self, *, job: int, tenths: int, also: bool, fault: Fault) -> None:
-        """One of the worker's jobs, at any time and any number of times."""
-        if job == 0:
+        """Time goes by, and one of the worker's jobs is done, at any time and any number of times."""
+        if job > 6:
+            self.clock_moves(tenths)
+        elif job == 0:
             self.sweep_payments()
         elif job == 1:
             self.sweep_cards()

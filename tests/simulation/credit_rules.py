@@ -99,20 +99,21 @@ class CreditRules(Life):
             self._correct(made.given)
 
     @precondition(lambda self: self.oracle.issued() and self.oracle.worth)
-    @rule(source=SMALL, which=SMALL, tenths=st.integers(1, 11), fits=st.booleans(), stranger=st.booleans())
-    def apply(self, *, source: int, which: int, tenths: int, fits: bool, stranger: bool) -> None:
+    @rule(source=SMALL, which=SMALL, tenths=st.integers(1, 11))
+    def apply(self, *, source: int, which: int, tenths: int) -> None:
         """Use credit: as it should be, or too much, for a stranger's invoice, in another currency."""
-        worth = self._worth(source)
-        bills = self.oracle.issued()
-        if fits and worth.customer_id is not None:
-            bills = [
-                bill for bill in self.oracle.open_of(worth.customer_id) if bill.currency == worth.currency
-            ] or bills
-        bill = self.pick(bills, which)
+        fitting = [
+            (worth, bill)
+            for worth in self.oracle.worth.values()
+            for bill in self.oracle.issued()
+            if worth.free and bill.owes and (worth.customer_id, worth.currency) == (bill.customer_id, bill.currency)
+        ]
+        worth, bill = self._worth(source), self.pick(self.oracle.issued(), which)
+        if fitting and which % 5:
+            again = [pair for pair in fitting if pair[1].id in pair[0].on]
+            worth, bill = self.pick(again if again and which % 2 else fitting, source)
         minor = max(min(worth.free, bill.owes) * tenths // 10, 1)
-        owner = (
-            worth.customer_id if worth.customer_id is not None and not (stranger and tenths == 1) else bill.customer_id
-        )
+        owner = worth.customer_id if worth.customer_id is not None and which % 7 else bill.customer_id
         name = "re-apply credit" if bill.id in worth.on else "apply credit"
         answer = self.ask(
             name,

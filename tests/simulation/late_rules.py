@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from billing import autopay, cards, fees, payments
-from billing.tables import Card, FeeCharge
+from billing.tables import Card, FeeCharge, Invoice
 from tests.simulation.life import MONEY
 from tests.simulation.oracle import Bill
 from tests.simulation.paying_rules import FAULTS, PayingRules
@@ -23,6 +24,36 @@ MOODS: tuple[Mood, ...] = ("pays", "pays", "pays", "declines", "lost_card", "ask
 
 class LateRules(PayingRules):
     """What happens when nobody pays in time, or a card pays by itself."""
+
+    @precondition(lambda self: any(bill.owes for bill in self.oracle.issued()))
+    @rule(which=SMALL, waives=st.booleans())
+    def goes_overdue(self, *, which: int, waives: bool) -> None:
+        """Nobody pays for weeks, so a fee is charged, and let go perhaps."""
+        bill = self.pick([bill for bill in self.oracle.issued() if bill.owes], which)
+        self._leap_to_due(bill, timedelta(days=40))
+        self.charge_fees(dry=False)
+        if waives and any(one.kind != "invoice" for one in self.oracle.bills.values()):
+            self.waive(which=which)
+
+    @precondition(lambda self: any(bill.owes for bill in self.oracle.issued()))
+    @rule(which=SMALL, mood=SMALL, fault=st.sampled_from(FAULTS))
+    def falls_due(self, *, which: int, mood: int, fault: Fault) -> None:
+        """A customer has agreed to autopay, and an invoice falls due: the card pays, or does not."""
+        bill = self.pick([bill for bill in self.oracle.issued() if bill.owes], which)
+        if cards.live(bill.customer_id) is None:
+            ids = [customer.id for customer in self.cast.customers]
+            self.save_card(who=ids.index(bill.customer_id), agrees=True, settles=True, fault="")
+        consent = cards.live(bill.customer_id)
+        if consent is not None:
+            self.bank.cards[str(consent.card.stripe_id)].mood = self.pick(MOODS, mood)
+        self._leap_to_due(bill, timedelta(days=1))
+        self.autopay_runs(fault)
+
+    def _leap_to_due(self, bill: Bill, beyond: timedelta) -> None:
+        """The due day of an invoice, or of its next instalment, is so long over."""
+        due_on = Invoice.get_by_id(bill.id).next_due_on
+        self.now = max(self.now, self.now + (due_on - self.today) + beyond)
+        self.happens("clock moves")
 
     def charge_fees(self, *, dry: bool) -> None:
         """The worker charges what the rule asks for; once more brings nothing."""
@@ -42,6 +73,7 @@ class LateRules(PayingRules):
                 owes=document.total_minor,
                 issue_on=document.issue_on,
             )
+        for _ in charged:
             self.happens("late fee")
 
     @precondition(lambda self: any(bill.kind != "invoice" for bill in self.oracle.bills.values()))

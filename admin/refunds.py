@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from flask import flash, render_template, request, url_for
 
@@ -157,7 +157,7 @@ def _read(typed: Mapping[str, str], source: Source) -> dict[str, Any]:
     method = "original" if by_card else way if way in refunds.METHODS else "other"
     return {
         "minor": minor,
-        "method": cast("refunds.Method", method),
+        "method": method,
         "reason": typed["reason"].strip(),
         "from_invoice_id": reading.number(typed["place"]) if typed["place"] else None,
         "charge_payment_id": reading.number(way.removeprefix(ORIGINAL)) if by_card else None,

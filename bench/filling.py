@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import psycopg
 
 from bench.books import SELLER, TERMS, Books
-from billing import check, clock, db, links, migrations, seller
+from billing import clock, db, links, migrations, seller
 from billing.actors import SYSTEM
+from billing.check.queries import QUERIES
 from billing.migrations import migrate
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _insert(table: str) -> str:
 
 def _prove_sound() -> None:
     """Recompute every balance, total and number from the rows, by the statements of `flask check`."""
-    for invariant, words, query in check.QUERIES:
+    for invariant, words, query in QUERIES:
         found = db.execute(f"{query} LIMIT 1").fetchone()
         if found is not None:
             raise NotSound(f"{invariant}: {words.format(found[0])}")

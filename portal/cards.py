@@ -159,7 +159,12 @@ def turn_autopay_on() -> AnyResponse:
         abort(400)
     if not request.form.get("agree"):
         return _consent_page(card, problem="Tick the box to agree, or go back", status=422)
-    told = {"agreed": request.form.get("agreed", ""), "ip": network_address(), "by": person().actor, "at": clock.now()}
+    told: dict[str, Any] = {
+        "agreed": request.form.get("agreed", ""),
+        "ip": network_address(),
+        "by": person().actor,
+        "at": clock.now(),
+    }
     try:
         if card is None:
             return _onward(cards.turn_on_by_new_card(_customer_id(), nonce=_nonce(), **told))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing.tables import Attempt, AutopayRun, Card
 
@@ -44,7 +44,7 @@ class Told:
 
 def runs_of(invoice_id: int) -> list[Told]:
     """The tries to charge an invoice, newest first."""
-    rows = (
+    rows: Any = (  # a joined row carries what Peewee's types do not know
         AutopayRun.select(AutopayRun, Attempt, Card)
         .join(Attempt, on=(AutopayRun.attempt == Attempt.id), attr="tried")
         .join(Card)

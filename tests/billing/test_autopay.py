@@ -274,7 +274,7 @@ def test_no_call_to_the_provider_is_made_with_the_books_locked(world: World, san
             seen.append(database.in_transaction())
             return super().charge(*args, **kwargs)
 
-    real.__class__ = Watching  # type: ignore[misc]  # watched, not replaced
+    real.__class__ = Watching  # watched, not replaced
     run_on(0)
     assert seen == [False]
 

@@ -46,7 +46,7 @@ class Listing:
 
 
 def told(sandbox: Sandbox, *movements: BalanceMovement) -> None:
-    gateway.use(Listing(sandbox.gateway(), *movements))  # type: ignore[arg-type]  # the sandbox's, but for its list
+    gateway.use(Listing(sandbox.gateway(), *movements))
 
 
 def test_webhooks_off_for_three_days_and_one_reconcile_makes_the_difference_zero(

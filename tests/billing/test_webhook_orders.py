@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,7 +134,7 @@ def ends_of(four: list[Event]) -> list[dict[str, Any]]:
     def in_order(order: tuple[Event, ...]) -> Callable[[], object]:
         return lambda: [paying.deliver(event) for event in order]
 
-    gateway.use(Remembering(gateway.current()))  # type: ignore[arg-type]  # it passes on whatever it is asked
+    gateway.use(Remembering(gateway.current()))
     return [after(in_order(order)) for order in itertools.permutations(four)]
 
 
@@ -171,7 +172,8 @@ def test_every_type_twenty_times_at_once_ends_in_the_same_books(world: World, sa
     story = tell(world, sandbox)
     once = after(lambda: all_in_order(story))
     for kind in TYPES:
-        answers = paying.at_once(20, lambda kind=kind: paying.deliver(story.event(kind)))
+        event = story.event(kind)
+        answers = paying.at_once(20, partial(paying.deliver, event))
         assert answers == [True] * 20, kind
     assert books() == once
     assert StripeEvent.select().count() == len(TYPES)

@@ -50,7 +50,7 @@ def test_a_credit_says_from_what_and_where_it_went(world: World, sign_in_as: Sig
     text = sign_in_as(world.alice).get("/credits").text
     assert "You paid in advance" in text
     assert "£300.00 left" in text
-    assert invoice.number in text
+    assert str(invoice.number) in text
     assert "£200.00" in text
     assert "777" not in text
 

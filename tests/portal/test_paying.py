@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from billing import check, payments
 from billing.tables import Attempt, Invoice, Payment
@@ -38,8 +38,10 @@ def fields_of(page: str) -> dict[str, list[str]]:
     return found
 
 
-def send(browser: Client, path: str, fields: dict[str, list[str]], *, hx: bool = False, **changed: Any) -> TestResponse:
-    return browser.post(path, data=fields | changed, hx=hx)
+def send(
+    browser: Client, path: str, fields: dict[str, list[str]], *, hx: bool = False, changed: dict[str, str] | None = None
+) -> TestResponse:
+    return browser.post(path, data=fields | (changed or {}), hx=hx)
 
 
 def chosen(*invoices: Invoice) -> str:
@@ -112,9 +114,9 @@ def test_the_quote_follows_what_is_typed_and_what_is_switched(world: World, sign
     browser, path = sign_in_as(world.alice), f"/invoices/{invoice.number}/pay"
     fields = fields_of(browser.get(path).text)
     assert fields["credit"] == [f"payment-{credit.id}"]
-    fragment = send(browser, f"{path}/quote", fields, hx=True, **{f"amount-{invoice.number}": "500,00"})
+    fragment = send(browser, f"{path}/quote", fields, hx=True, changed={f"amount-{invoice.number}": "500,00"})
     assert fragment.status_code == 422
-    text = send(browser, f"{path}/quote", fields, hx=True, **{f"amount-{invoice.number}": "500.00"}).text
+    text = send(browser, f"{path}/quote", fields, hx=True, changed={f"amount-{invoice.number}": "500.00"}).text
     assert "Pay £400.00" in text
     assert 'value="500.00"' in text
     assert "<html" not in text
@@ -133,7 +135,7 @@ def test_an_impossible_amount_comes_back_with_words_at_its_field(
         ("0.99", f"Enter £1.00 or more for {invoice.number}"),
         ("a lot", ""),
     ):
-        reply = send(browser, path, fields, **{f"amount-{invoice.number}": typed})
+        reply = send(browser, path, fields, changed={f"amount-{invoice.number}": typed})
         assert reply.status_code == 422
         assert words in reply.text
         assert f'value="{typed}"' in reply.text
@@ -202,7 +204,7 @@ def test_a_guest_may_pay_a_part_and_sees_no_credit(world: World, sandbox: Sandbo
     browser, path = guest_of(invoice), f"/invoices/{invoice.number}/pay"
     page = browser.get(path).text
     assert "credit" not in page.lower().replace("credit-card", "")
-    shown = send(browser, path, fields_of(page), **{f"amount-{invoice.number}": "164"})
+    shown = send(browser, path, fields_of(page), changed={f"amount-{invoice.number}": "164"})
     settle(sandbox, send(browser, path, fields_of(shown.text)))
     assert balance_of(invoice) == 100_000
     assert browser.get(chosen(invoice)).status_code == 303

@@ -245,6 +245,7 @@ def _numbers(form: Mapping[str, str], what: str) -> list[int]:
 
 def stored(invoice: Invoice, lines: Sequence[InvoiceLine], parts: Sequence[PartContent], *, locale: str) -> TypedDraft:
     """A stored draft as a person would type it."""
+    early_rate, early_days = early_terms(invoice.early_ppm, invoice.early_days, locale=locale)
     return TypedDraft(
         customer_id=str(invoice.customer_id),
         issue_on=invoice.issue_on.isoformat() if invoice.issue_on else "",
@@ -254,16 +255,17 @@ def stored(invoice: Invoice, lines: Sequence[InvoiceLine], parts: Sequence[PartC
         subject=invoice.subject,
         notes=invoice.notes,
         discount=_written_discount(invoice.discount_kind, invoice.discount_value, invoice.currency, locale),
-        **early_terms(invoice.early_ppm, invoice.early_days, locale=locale),
+        early_rate=early_rate,
+        early_days=early_days,
         version=str(invoice.version),
         lines=tuple(_stored_line(line, invoice.currency, locale) for line in lines) or (TypedLine(),),
         parts=as_typed(parts, invoice.currency, locale),
     )
 
 
-def early_terms(ppm: int, days: int, *, locale: str) -> dict[str, str]:
-    """The discount for paying early as a person would type it."""
-    return {"early_rate": formatting.rate(ppm, locale=locale), "early_days": str(days)} if ppm else {}
+def early_terms(ppm: int, days: int, *, locale: str) -> tuple[str, str]:
+    """The discount for paying early and its days, as a person would type them."""
+    return (formatting.rate(ppm, locale=locale), str(days)) if ppm else ("", "")
 
 
 def as_typed(parts: Sequence[PartContent], currency: str, locale: str) -> tuple[TypedPart, ...]:

@@ -148,8 +148,10 @@ def _draft(invoice_id: int) -> Invoice:
 
 def _blank() -> TypedDraft:
     line = draft_form.TypedLine(tax=tax_choices.usual(selling().country))
-    early = draft_form.early_terms(selling().early_ppm, selling().early_days, locale=selling().locale)
-    return draft_form.TypedDraft(customer_id=request.args.get("customer", ""), lines=(line,), **early)
+    rate, days = draft_form.early_terms(selling().early_ppm, selling().early_days, locale=selling().locale)
+    return draft_form.TypedDraft(
+        customer_id=request.args.get("customer", ""), lines=(line,), early_rate=rate, early_days=days
+    )
 
 
 def _customer_of(typed: TypedDraft) -> Customer | None:

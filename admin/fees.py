@@ -39,7 +39,7 @@ def beside(invoice: Invoice, events: Sequence[Activity]) -> dict[str, Any]:
 def waive_fee(fee_charge_id: int) -> ResponseReturnValue:
     """Let a fee go. An open payment page is closed first, so that nobody pays it meanwhile."""
     charge, reason = fees.get(fee_charge_id), request.form.get("reason", "").replace("\r\n", "\n")
-    shown = {"charge": charge, "document": charge.fee_invoice, "reason": reason}
+    shown: dict[str, Any] = {"charge": charge, "document": charge.fee_invoice, "reason": reason}
     if request.method == "GET":
         fees.refuse_waived(charge)
         return forms.show(*WAIVE, attempt=payments.in_flight(charge.fee_invoice_id), **shown)

@@ -62,7 +62,7 @@ class Situation:
     """All that a decision needs to know of an invoice. Money is minor units of `currency`.
 
     `parts` are its due days with what falls due on each; `balances` says from which day on how much was open,
-    oldest first. `charged_until` is where interest charged before ends, `charged_minor` all fees not waived.
+    oldest first. `charged_until` is where interest charged before ends, `charged_minor` all fees that still stand.
     """
 
     currency: str

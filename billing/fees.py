@@ -257,7 +257,8 @@ def _issue(invoice: Invoice, fee: Fee, selling: Seller, *, by: Actor, at: dateti
 def _situation(invoice: Invoice, selling: Seller, at: datetime, disputed: Collection[int]) -> Situation:
     """What the rule needs to know of an invoice, as the books have it now."""
     assert invoice.due_on is not None, "an issued invoice is dated"
-    charges = list(FeeCharge.select().where(FeeCharge.invoice == invoice.id))
+    charges = of(invoice.id)
+    documents = [charge.fee_invoice for charge in charges]
     interest = [charge.until_on for charge in charges if charge.kind == fee_rules.INTEREST]
     parts = [(part.due_on, part.minor) for part in instalments.of(invoice)]
     attempt = payments.in_flight(invoice.id)
@@ -270,7 +271,7 @@ def _situation(invoice: Invoice, selling: Seller, at: datetime, disputed: Collec
         balances=_balances(invoice.id),
         charged_kinds=frozenset(charge.kind for charge in charges),
         charged_until=max(interest, default=None),
-        charged_minor=sum(charge.minor for charge in charges if charge.waived_at is None),
+        charged_minor=sum(paper.total_minor - paper.credited_minor for paper in documents if paper.status == "issued"),
         is_fee=invoice.kind != "invoice",
         is_being_paid=attempt is not None and (attempt.status == "processing" or attempt.expires_at > at),
         is_disputed=invoice.id in disputed,

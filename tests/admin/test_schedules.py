@@ -32,7 +32,7 @@ def sam(world: World, sign_in_as: Callable[[Actor], Client]) -> Client:
 
 def parts(*typed: tuple[str, str]) -> dict[str, str]:
     """The schedule as it is sent: pairs of day and amount."""
-    sent = {}
+    sent: dict[str, str] = {}
     for at, (due_on, amount) in enumerate(typed):
         sent |= {f"parts-{at}-due_on": due_on, f"parts-{at}-amount": amount}
     return sent

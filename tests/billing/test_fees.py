@@ -451,3 +451,22 @@ def test_a_waived_fee_makes_room_under_the_cap_but_is_not_charged_again(world: W
     run(DUE + timedelta(days=61))
     first, second = fees.of(invoice.id)
     assert (second.from_on, second.minor) == (first.until_on, 7_65)
+
+
+def test_a_fee_that_was_voided_or_credited_by_other_means_no_longer_counts_to_the_cap(world: World) -> None:
+    charging(world, replace(YEARLY, cap_minor=8_00))
+    invoice = world.overdue()
+    run(DUE + timedelta(days=31))
+    invoices.void(the_fee(invoice).fee_invoice_id, reason="Agreed by phone", by=world.sam, at=AT + timedelta(days=20))
+    run(DUE + timedelta(days=61))
+    first, second = fees.of(invoice.id)
+    assert (second.from_on, second.minor) == (first.until_on, 7_65)
+
+
+def test_interest_keeps_to_its_cap_over_all_its_documents(world: World) -> None:
+    charging(world, replace(YEARLY, cap_minor=10_00))
+    invoice = world.overdue()
+    for periods in range(1, 5):
+        run(DUE + timedelta(days=1 + 30 * periods))
+    assert [charge.minor for charge in fees.of(invoice.id)] == [7_65, 2_35]
+    assert not check.broken()

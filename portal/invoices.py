@@ -166,7 +166,7 @@ def _listed(row: InvoiceRow, attempt: Flight | None) -> Listed:
         row,
         status,
         due_of(row),
-        _on_day(row.paid_at) if row.paid_at else None,
+        _on_day(row.paid_at) if row.paid_at and status == "paid" else None,
         payable=row.balance_minor > 0 and status != "processing",
         attempt=attempt,
     )

@@ -55,7 +55,7 @@ def send(refund: Refund, *, at: datetime) -> Refund:
         note(_asked(refund, at), at=at)
     except gateway.Declined as refusal:
         _fail(refund.id, failure=refusal.code, at=at)
-    except gateway.OutcomeUnknown as unknown:
+    except (gateway.OutcomeUnknown, gateway.NoGateway) as unknown:
         log.warning("refund %s: no answer yet (%s)", refund.reference, unknown)
     return _reread(refund)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import approvals, check, credit_notes, credits, payments, refunds, seller
+from billing import approvals, check, credit_notes, credits, gateway, payments, refunds, seller
 from billing.actors import SYSTEM
 from billing.credits import CreditKey
 from billing.errors import Refusal
@@ -128,6 +128,15 @@ def test_a_refund_that_nobody_answered_is_sent_again_under_the_same_key(world: W
     assert Refund.get_by_id(refund.id).status == "succeeded"
     assert len(sandbox.objects("refund")) == 1
     assert Mail.select().where(Mail.event == "refund_sent").count() == 1
+
+
+def test_a_refund_waits_while_there_is_nobody_to_send_it(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    refund = ask(world, paid(world, sandbox, invoice), 5_000, from_invoice_id=invoice.id)
+    gateway.use(None)
+    assert refunds.send(refund, at=AT).status == "created"
+    paying.use(sandbox)
+    assert refunds.send_due(LATER).moved == 1
 
 
 def test_a_key_too_old_to_repeat_is_looked_up_first(world: World, sandbox: Sandbox) -> None:

@@ -11,7 +11,6 @@ from billing import clock, fees, instalments, invoices, payments
 from web import forms, hx
 from web.filters import today
 from web.people import person, staff_role
-from web.submissions import once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +34,8 @@ def beside(invoice: Invoice, events: Sequence[Activity]) -> dict[str, Any]:
 
 @admin.route("/fees/<int:fee_charge_id>/waive", methods=["GET", "POST"], endpoint="waive_fee")
 @staff_role("admin")
-@once
 def waive_fee(fee_charge_id: int) -> ResponseReturnValue:
-    """Let a fee go. An open payment page is closed first, so that nobody pays it meanwhile."""
+    """Let a fee go, once. An open payment page is closed first, outside any transaction, as Stripe has to be asked."""
     charge, reason = fees.get(fee_charge_id), request.form.get("reason", "").replace("\r\n", "\n")
     shown: dict[str, Any] = {"charge": charge, "document": charge.fee_invoice, "reason": reason}
     if request.method == "GET":

@@ -27,7 +27,9 @@ LONGEST_ANSWER_SECONDS = 20.0
 AGAIN_SECONDS = 0.1
 MOST_TRIES = 400
 THINKING_SECONDS = 0.15
+LOOKS = 40  # for a payment whose news has not come
 CREDITED, USED_MINOR = "100.00", 10_00
+REFUNDED, REFUNDED_MINOR = "50.00", 50_00
 TOTAL, TOTAL_MINOR = "1164.00", 1_164_00
 
 
@@ -164,12 +166,13 @@ class Pair:
             idle.set()
 
     def story(self) -> None:
-        """An invoice from its draft on: paid by card, paid by bank, credited in part and paid with that, or left."""
+        """An invoice from its draft on: paid by card, perhaps given back in part, paid by bank, credited, or left."""
         invoice_id = self.drafted()
         number = self.issued(invoice_id)
         end: Callable[[], None] = self.dice.choice(
             [
                 lambda: self.paid(number),
+                lambda: self.refunded(invoice_id, number, self.paid(number)),
                 lambda: self.recorded(invoice_id),
                 lambda: self.credited(invoice_id, number),
                 lambda: None,
@@ -206,8 +209,8 @@ class Pair:
         assert found, "an issued invoice has its number"
         return found[0]
 
-    def paid(self, number: str) -> None:
-        """Press Pay, fill in the provider's page, come back."""
+    def paid(self, number: str) -> str:
+        """Press Pay, fill in the provider's page, come back; gives the payment's reference."""
         self.think()
         fields = {"nonce": secrets.token_urlsafe(18), "quoted_total": str(TOTAL_MINOR)}
         page = self._led_to(self.payer.send(f"/invoices/{number}/pay", fields), self.bank.base_url)
@@ -219,6 +222,24 @@ class Pair:
         assert back, "and leads back to the payment"
         self.notebook.promised("charged", number, back[1], TOTAL_MINOR)
         self.payer.send(f"/payments/{back[1]}/check", {})
+        return back[1]
+
+    def refunded(self, invoice_id: int, number: str, reference: str) -> None:
+        """The clerk sends a part back to the card, once the payment is known."""
+        for _ in range(LOOKS):
+            self.think()
+            found = re.search(r'/admin/payments/([0-9]+)"', self.clerk.page(f"/admin/payments?q={reference}"))
+            if found:
+                break
+        else:
+            return
+        reason = self.mark()
+        fields = {
+            "form_id": secrets.token_urlsafe(18), "place": str(invoice_id), "amount": REFUNDED,
+            "way": f"original-{found[1]}", "reason": reason, "sent_on": "",
+        }  # fmt: skip
+        self._led_to(self.clerk.send(f"/admin/payments/{found[1]}/refund", fields), "/admin/refunds/")
+        self.notebook.promised("refunded", reason, number, REFUNDED_MINOR)
 
     def recorded(self, invoice_id: int) -> None:
         """The clerk records that the whole came by bank."""

@@ -19,6 +19,7 @@ from billing.tables import (
     Mail,
     Payment,
     Posting,
+    Refund,
     Rendering,
 )
 from tests.billing import money_back, paying
@@ -40,11 +41,12 @@ def pronounce(premises: Premises, notebook: Notebook) -> None:
     assert notebook.troubles == []
     _documents(notebook)
     _payments(notebook)
+    sandbox = paying.Sandbox(premises.bank.base_url)
+    _refunds(notebook, sandbox)
     _credits(notebook)
     _each_once()
     _mails(premises)
     assert check.broken() == []
-    sandbox = paying.Sandbox(premises.bank.base_url)
     there, here = money_back.balance_there(sandbox), money_back.books(ledger.CARD_CLEARING)
     assert here == there, f"the books hold {here} at the provider, which holds {there}"
 
@@ -91,10 +93,13 @@ def _payments(notebook: Notebook) -> None:
     pages = Counter(str(attempt.url) for attempt in Attempt.select(Attempt.url))
     for promise in notebook.of("pressed"):
         assert pages[promise.said] == 1, f"the page of {promise.mark} belongs to {pages[promise.said]} attempts"
+    given_back = Counter[str]()
+    for promise in notebook.of("refunded"):
+        given_back[promise.said] += promise.minor
     for promise in notebook.of("charged"):
         came = list(Payment.select().where(Payment.attempt == promise.said))
         assert [payment.minor for payment in came] == [promise.minor], f"{promise.said} came {len(came)} times"
-        assert Invoice.get(Invoice.number == promise.mark).balance_minor == 0
+        assert Invoice.get(Invoice.number == promise.mark).balance_minor == given_back[promise.mark]
     for promise in notebook.of("recorded"):
         came = list(Payment.select().where(Payment.bank_reference == promise.mark))
         assert [(str(one.id), one.minor) for one in came] == [(promise.said, promise.minor)], (
@@ -102,6 +107,15 @@ def _payments(notebook: Notebook) -> None:
         )
     promised = len(notebook.of("charged")) + len(notebook.of("recorded"))
     assert Payment.select().count() == promised, "nothing came that nobody paid"
+
+
+def _refunds(notebook: Notebook, sandbox: paying.Sandbox) -> None:
+    """Refunded: sent back once, here and at the provider."""
+    kept = Counter((refund.reason, refund.minor, refund.status) for refund in Refund.select())
+    assert kept == Counter((promise.mark, promise.minor, "succeeded") for promise in notebook.of("refunded"))
+    listed = sandbox.client().v1.refunds.list({"limit": 100}).auto_paging_iter()
+    there = Counter((refund.id, refund.amount) for refund in listed)
+    assert there == Counter((refund.stripe_id, refund.minor) for refund in Refund.select())
 
 
 def _credits(notebook: Notebook) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from billing import formatting, seller
 from billing.db import execute, lock
-from billing.errors import Conflict
+from billing.errors import Conflict, Missing
 from billing.tables import Approval, User
 from billing.tables.base import Instant
 
@@ -41,6 +41,13 @@ class MayNotDecide(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Only an approver or an admin can decide this.")
+
+
+class NoSuchApproval(Missing):
+    """Nothing with that id was ever asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("We cannot find that request.")
 
 
 class AlreadyDecided(Conflict):
@@ -178,10 +185,11 @@ def words_of(approval: Approval) -> str:
 
 
 def get(approval_id: int) -> Waiting:
-    """One that waits. Raises AlreadyDecided."""
+    """One that waits. Raises NoSuchApproval, AlreadyDecided."""
     found = _rows("a.id = ? AND a.decided_at IS NULL", (approval_id,))
     if not found:
-        raise AlreadyDecided(Approval.get_or_none(Approval.id == approval_id))
+        decided: Approval | None = Approval.get_or_none(Approval.id == approval_id)
+        raise NoSuchApproval if decided is None else AlreadyDecided(decided)
     return found[0]
 
 

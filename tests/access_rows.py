@@ -215,7 +215,7 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("GET", "/admin/approvals"): LOOKING_STAFF,
     ("POST", "/admin/approvals/<int:approval_id>"): {
         "asked": table("sign in", vic="no", ada="yes", sam="yes"),
-        "unknown": table("sign in", vic="no", ada="yes", sam="yes"),  # it may have been decided: 409
+        "unknown": table("sign in", vic="no", ada="missing", sam="missing"),
     },
     ("GET", "/admin/customers"): LOOKING_STAFF,
     ("GET", "/admin/customers/<int:customer_id>"): CUSTOMER_FOR_STAFF,

@@ -111,6 +111,12 @@ def search_in_vain(page: Page) -> None:
     page.get_by_role("heading", name="match “kettle”").wait_for()
 
 
+def take_back_too_much(page: Page) -> None:
+    """Open the box, and ask for more than was applied."""
+    page.get_by_text("Take back from an invoice").click()
+    send("Take back", amount="9999", reason="Wrong")(page)
+
+
 PORTAL_ROWS = [
     Row("portal.sign_in", "empty", "nobody", "/login"),
     Row("portal.sign_in", "refused", "nobody", "/login", send("Email me a code", email="often@acme.example")),
@@ -329,6 +335,31 @@ ADMIN_ROWS = [
     Row("admin.void_invoice", "had an effect", "sam", "/admin/invoices/{credited_id}/void", status=409),
     Row("admin.approvals", "some wait", "sam", "/admin/approvals"),
     Row("admin.approvals", "to look at", "vic", "/admin/approvals"),
+    Row("admin.payments", "all", "sam", "/admin/payments"),
+    Row("admin.payments", "waiting", "vic", "/admin/payments?tab=waiting"),
+    Row("admin.payments", "found nothing", "sam", "/admin/payments", search_in_vain),
+    Row("admin.payment", "split, some waiting", "sam", "/admin/payments/{split_id}"),
+    Row("admin.payment", "refused to take back", "sam", "/admin/payments/{split_id}", take_back_too_much),
+    Row("admin.payment", "reversed", "sam", "/admin/payments/{bounced_id}"),
+    Row("admin.payment", "of nobody known", "vic", "/admin/payments/{stranger_id}"),
+    Row("admin.choose_payer", "asked", "sam", "/admin/payments/record/for"),
+    Row("admin.record_payment", "empty", "sam", "/admin/payments/record?customer={stark_id}"),
+    Row("admin.record_payment", "of nobody known", "sam", "/admin/payments/record"),
+    Row(
+        "admin.record_payment",
+        "refused",
+        "sam",
+        "/admin/payments/record?customer={stark_id}",
+        send("Record payment", amount="soon", received_on=""),
+    ),
+    Row("admin.reverse_payment", "asked", "sam", "/admin/payments/{split_id}/reverse"),
+    Row("admin.reverse_payment", "refused", "sam", "/admin/payments/{split_id}/reverse", send("Reverse payment")),
+    Row("admin.inbox", "with suggestions", "sam", "/admin/inbox"),
+    Row("admin.inbox", "to look at", "vic", "/admin/inbox"),
+    Row("admin.place_payment", "by hand", "sam", "/admin/payments/{waits_id}/place"),
+    Row("admin.place_payment", "refused", "sam", "/admin/payments/{waits_id}/place", send("Apply")),
+    Row("admin.place_payment", "whose is it", "sam", "/admin/payments/{stranger_id}/place"),
+    Row("admin.place_payment", "perhaps theirs", "sam", "/admin/payments/{unknown_id}/place?customer={stark_id}"),
 ]
 OTHER_ROWS = [
     Row("demo.mail", "caught", "nobody", "/demo/mail"),

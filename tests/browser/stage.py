@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from billing import customers, invoices, links, sessions, sign_in, users
 from billing.actors import SYSTEM
 from billing.tables import Link, User
-from tests.browser import stage_cards, stage_credits, stage_fees, stage_money_back
+from tests.browser import stage_cards, stage_credits, stage_fees, stage_money_back, stage_received
 from tests.portal import scenes
 from tests.web_fixtures import COOKIES
 from tests.world import AT, line, make_world
@@ -77,6 +77,7 @@ def arrange(folder: Path) -> Scene:
     wanda = users.create_customer_user("wanda@wayne.example", "Wanda Way", [wayne.id], by=SYSTEM, at=AT)
     names |= stage_credits.arrange(world, wayne, users.actor(wanda))
     names |= stage_money_back.arrange(world, _customer("Soylent"))
+    names |= stage_received.arrange(world, _customer("Stark"))
     people = {name: _cookie(_user(getattr(world, name))) for name in ("alice", "gina", "sam", "vic")}
     people |= {"both": _cookie(both), "newcomer": _cookie(fresh), "lost": _cookie(lost), "hanna": _cookie(hanna)}
     people["uma"] = _cookie(uma)

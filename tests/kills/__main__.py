@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -24,16 +25,24 @@ if TYPE_CHECKING:
     from tests.databases import TestDatabase
     from tests.kills.siege import Toll
 
-KILLS, BATCH, PAIRS, APART_SECONDS = 1_000, 50, 6, 0.3
+KILLS, BATCH, PAIRS, APART_SECONDS = 1_000, 25, 6, 0.3
 KINDS = ("sqlite", "postgres")
 
 
 def main(words: list[str]) -> int:
     """Kill as often as asked on each database; 0 where every promise was kept."""
     asked = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the processes under siege go too
     links.use(SECRET_KEY, BASE_URL)
     logging.disable(logging.ERROR)  # what a sweep finds after a kill is what is looked for
-    plan = Plan(kills=asked.kills, batch=BATCH, pairs=asked.pairs, apart_seconds=APART_SECONDS, seed=asked.seed)
+    plan = Plan(
+        kills=asked.kills,
+        batch=BATCH,
+        pairs=asked.pairs,
+        apart_seconds=APART_SECONDS,
+        seed=asked.seed,
+        longest_seconds=asked.minutes * 60 if asked.minutes else float("inf"),
+    )
     for kind in KINDS if asked.database == "both" else (asked.database,):
         print(f"{kind}: {plan.kills} kills under {plan.pairs} pairs of people", flush=True)
         with tempfile.TemporaryDirectory(prefix="remit-kills-") as scratch, _database(kind, Path(scratch)) as database:
@@ -54,13 +63,13 @@ def table(toll: Toll) -> str:
     rows = [
         ("kill -9 of", "fired", "seen dead"),
         *((victim, str(toll.fired[victim]), str(toll.seen_dead[victim])) for victim in VICTIMS),
-        ("in all", str(toll.fired.total()), str(toll.seen_dead.total())),
+        (f"of {toll.planned} planned", str(toll.fired.total()), str(toll.seen_dead.total())),
         ("", "", ""),
         ("promised", "answered", "kept once"),
         *((what, str(count), str(count)) for what, count in sorted(promises.items())),
         ("in all", str(promises.total()), str(promises.total())),
     ]
-    lines = [f"  {name:<14}{first:>10}{second:>12}" for name, first, second in rows]
+    lines = [f"  {name:<18}{first:>10}{second:>12}" for name, first, second in rows]
     answers = ", ".join(f"{count} {words}" for words, count in sorted(book.answers.items()))
     return "\n".join(
         [
@@ -89,6 +98,7 @@ def _database(kind: str, scratch: Path) -> Iterator[TestDatabase]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=KILLS, help="on each database (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, help="begin no batch of kills after so long (default: no end)")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="pairs of people at work (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the same victims and stories (default: %(default)s)")
     parser.add_argument("--database", choices=[*KINDS, "both"], default="both")

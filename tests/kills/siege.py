@@ -34,7 +34,7 @@ LONGEST_STORY_SECONDS = 120.0
 class Plan:
     """How many kills, in batches of how many, under how many pairs of people, so far apart as a rule.
 
-    The first victims may be named, so that a short siege has some of each.
+    The first victims may be named, so that a short siege has some of each. No batch begins after `longest_seconds`.
     """
 
     kills: int
@@ -44,12 +44,14 @@ class Plan:
     is_drained: bool = True
     seed: int = 1
     first: tuple[str, ...] = ()
+    longest_seconds: float = float("inf")
 
 
 @dataclass
 class Toll:
-    """What was fired and seen dead, by victim, and what people were promised meanwhile."""
+    """What was planned, fired and seen dead, by victim, and what people were promised meanwhile."""
 
+    planned: int = 0
     fired: Counter[str] = field(default_factory=Counter)
     seen_dead: Counter[str] = field(default_factory=Counter)
     notebook: Notebook = field(default_factory=Notebook)
@@ -66,17 +68,18 @@ def lay(database: TestDatabase, world: World, folder: Path, plan: Plan, *, tell:
     toll, began, dice = Toll(), time.monotonic(), random.Random(plan.seed)
     with Premises(database.url, folder) as premises, _people(premises, world, plan, toll.notebook) as people:
         left = plan.kills
-        while left:
+        while left and time.monotonic() - began < plan.longest_seconds:
             now = min(plan.batch, left)
+            toll.planned += now
             people.work()
             for _ in range(now):
                 _kill(premises, toll, dice, plan)
             people.rest()
             pronounce(premises, toll.notebook)
             left -= now
-            tell(f"{sum(toll.fired.values())} kills, {len(toll.notebook.promises)} promises, all kept")
+            tell(f"{toll.fired.total()} kills, {len(toll.notebook.promises)} promises, all kept")
         assert toll.seen_dead == toll.fired
-        assert sum(toll.fired.values()) == plan.kills
+        assert toll.fired.total() == toll.planned
         if plan.is_drained:
             drain(premises)
             pronounce(premises, toll.notebook)

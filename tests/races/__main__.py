@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ def main(words: list[str]) -> int:
     size = Size(clients=asked.clients, rounds=asked.rounds)
     chosen = [race for race in RACES if not asked.only or race.name in asked.only]
     lost = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the sandbox and the database go too
     logging.disable(logging.ERROR)  # what the worker would warn of is what these races are about
     links.use(SECRET_KEY, BASE_URL)
     with tempfile.TemporaryDirectory(prefix="remit-races-") as scratch, paying.running(Path(scratch)) as sandbox:

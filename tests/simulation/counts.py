@@ -12,7 +12,7 @@ class Counts:
         self.done: Counter[str] = Counter()
         self.outside: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self.refusals: Counter[str] = Counter()
+        self.refusals: dict[str, Counter[str]] = {}
 
     @property
     def operations(self) -> int:
@@ -30,12 +30,13 @@ class Counts:
     def note_refused(self, operation: str, refusal: str) -> None:
         """The domain said no, by that name, and nothing had changed."""
         self.refused[operation] += 1
-        self.refusals[refusal] += 1
+        self.refusals.setdefault(operation, Counter())[refusal] += 1
 
     def clear(self) -> None:
         """Begin again."""
-        for tally in (self.done, self.outside, self.refused, self.refusals):
+        for tally in (self.done, self.outside, self.refused):
             tally.clear()
+        self.refusals.clear()
 
     def too_few(self, names: tuple[str, ...], least: int) -> list[str]:
         """What was carried out, or happened, fewer than so many times."""
@@ -46,12 +47,18 @@ class Counts:
         names = sorted(self.done.keys() | self.refused.keys())
         width = max(map(len, [*names, *self.outside, "operation"]))
         lines = [f"{'operation':{width}}  {'done':>8}  {'refused':>8}"]
-        lines += [f"{name:{width}}  {self.done[name]:>8,}  {self.refused[name]:>8,}" for name in names]
+        lines += [
+            f"{name:{width}}  {self.done[name]:>8,}  {self.refused[name]:>8,}  {self._why(name)}".rstrip()
+            for name in names
+        ]
         lines.append(f"{'together':{width}}  {self.done.total():>8,}  {self.refused.total():>8,}")
         lines += ["", f"{'in the world outside':{width}}  {'times':>8}"]
         lines += [f"{name:{width}}  {times:>8,}" for name, times in sorted(self.outside.items())]
-        told = ", ".join(f"{name} {times:,}" for name, times in self.refusals.most_common())
-        return "\n".join([*lines, "", f"refusals: {told or 'none'}"])
+        return "\n".join(lines)
+
+    def _why(self, operation: str) -> str:
+        """By which refusals."""
+        return ", ".join(f"{name} {times:,}" for name, times in self.refusals.get(operation, Counter()).most_common())
 
 
 COUNTS = Counts()

@@ -149,12 +149,15 @@ class Life(RuleBasedStateMachine):
         self.tick()
         self._unchecked = True
         before = execute(keeps).fetchone()
+        self.bank.asked_about.clear()
         value, said_no = None, None
         try:
             value = do()
         except Refusal as refusal:
             said_no = refusal
         self.bank.fault = ""
+        if said_no is not None or getattr(value, "unanswered", 0):
+            self.bank.untold |= self.bank.asked_about  # it may have been asked about in vain
         self.follower.learn(meant)
         booked = self.follower.follow()
         if said_no is None:

@@ -181,7 +181,7 @@ class PayingRules(Life):
 
     def nonce(self) -> str:
         """A page's own."""
-        return f"n-{len(self.follower.intentions)}-{self.now.timestamp():.0f}"
+        return f"page-{len(self.follower.intentions):04d}-{self.now.timestamp():.0f}"
 
     def _pay(
         self, name: str, *, who: int, first: int, many: int, part: int, credit: bool, fault: Fault, how: int
@@ -256,7 +256,8 @@ class PayingRules(Life):
             offer = early_discounts.offer(Invoice.get_by_id(bill.id), self.today)
             wanted = offer.pay_minor if offer else bill.owes
             if part < 8:
-                wanted = max(bill.owes * part // 10, 1)
+                step = 10 if bill.currency == "KWD" and part % 3 else 1  # cards take no single fils
+                wanted = max(bill.owes * part // 10 // step * step, 1)
             by_credit = 0
             for key in free if credit else ():
                 minor = min(free[key], wanted - by_credit)

@@ -70,7 +70,7 @@ class Back(Till):
         found = self.refunds.get(refund_id)
         if found is None:
             raise NoSuchObject("refund", refund_id)
-        self.untold.discard(found.id)
+        self.tell(found.id)
         return GivenBack(
             id=found.id,
             status=found.status,
@@ -91,7 +91,7 @@ class Back(Till):
         found = self.chargebacks.get(chargeback_id)
         if found is None:
             raise NoSuchObject("dispute", chargeback_id)
-        self.untold.discard(found.id)
+        self.tell(found.id)
         return Chargeback(
             id=found.id,
             intent_id=found.money.id,

@@ -93,7 +93,7 @@ class Pages(Till):
         came = money.status == "succeeded"
         fee = money.fee if money.fee_is_known else None
         if came and money.fee_is_known:
-            self.untold.discard(money.id)
+            self.tell(money.id)
         money.fee_is_known = True
         return Intent(
             id=money.id,

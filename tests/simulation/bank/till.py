@@ -53,8 +53,15 @@ class Till:
         self.monies: dict[str, Money] = {}
         self.movements: list[BalanceMovement] = []
         self.untold: set[str] = set()  # what moved money since it was last asked about
+        self.asked_about: set[str] = set()  # of these, what the call under way has asked about
         self._keys: dict[str, tuple[object, datetime, Any]] = {}
         self._made: Counter[str] = Counter()
+
+    def tell(self, moved_id: str) -> None:
+        """It was asked about: whoever asks is to book it."""
+        if moved_id in self.untold:
+            self.untold.remove(moved_id)
+            self.asked_about.add(moved_id)
 
     def balance(self) -> dict[str, int]:
         """What the bank owes us, by currency: the sum of its movements."""

@@ -197,7 +197,7 @@ def _give_back(row: Chargeback, payment: Payment, movement: Movement, *, at: dat
     """The bank gave it back: first what was lost, then the customer's credit, for staff to apply again."""
     now: Payment = Payment.get_by_id(payment.id)
     lost = min(_moved(row, ledger.BAD_DEBT), movement.minor)
-    credit = min(_moved(row, _value_of(now)), movement.minor - lost)
+    credit = min(_moved(row, ledger.CUSTOMER_CREDIT, ledger.SUSPENSE), movement.minor - lost)
     beyond = movement.minor - lost - credit  # more than was ever taken: nobody knows whose it is
     legs = [
         _leg(now, ledger.CARD_CLEARING, account, minor)
@@ -214,15 +214,18 @@ def _give_back(row: Chargeback, payment: Payment, movement: Movement, *, at: dat
             add_activity(invoice_id, WON, by=SYSTEM, at=at, facts=facts, customer_sees=False)
 
 
-def _moved(row: Chargeback, account: str) -> int:
-    """What this chargeback has taken from a ledger account and not given back."""
+def _moved(row: Chargeback, *accounts: str) -> int:
+    """What this chargeback has taken of its payment from these ledger accounts, and not given back.
+
+    Money of an unknown payer may have been taken from suspense before somebody said whose it is.
+    """
     refs = [_ref(moved.id) for moved in ChargebackMovement.select().where(ChargebackMovement.chargeback == row.id)]
     total = 0
     for side, sign in ((Transfer.debit, 1), (Transfer.credit, -1)):
         rows = (
             Transfer.select(fn.COALESCE(fn.SUM(Transfer.minor), 0))
             .join(Posting)
-            .where(Posting.ref.in_(refs) & (side == account))
+            .where(Posting.ref.in_(refs) & side.in_(accounts) & Transfer.payment.is_null(False))
         )
         total += sign * int(rows.scalar())
     return total

@@ -51,18 +51,7 @@ def book(refund: Refund, source: Source, *, lost_minor: int = 0, on: date | None
 def book_back(refund: Refund, *, at: datetime) -> None:
     """The opposite of all that book() wrote: the value is free again where it came from, and staff is asked to look."""
     posted = Transfer.select().join(Posting).where(Posting.ref == f"refund:{refund.reference}").order_by(Transfer.id)
-    legs = [
-        ledger.Leg(
-            debit=row.credit.code,
-            credit=row.debit.code,
-            minor=row.minor,
-            currency=row.currency,
-            customer_id=row.customer_id,
-            payment_id=row.payment_id,
-            credit_note_id=row.credit_note_id,
-        )
-        for row in posted
-    ]
+    legs = [_leg_back(row) for row in posted]
     if legs:
         ledger.post(f"refund:{refund.reference}:failed", FAILED, legs, on=today(at), at=at)
     note_on_invoice(refund.invoice_id)
@@ -70,6 +59,23 @@ def book_back(refund: Refund, *, at: datetime) -> None:
         Payment.update(waiting=True, kept_reason=FAILED).where(
             (Payment.id == refund.payment_id) & (Payment.free_minor > 0)
         ).execute()
+
+
+def _leg_back(row: Transfer) -> ledger.Leg:
+    """The opposite of a transfer; the payer of money in suspense may have been found meanwhile."""
+    back, customer_id = row.debit.code, row.customer_id
+    if back == ledger.SUSPENSE and row.payment_id is not None:
+        source: Payment = Payment.get_by_id(row.payment_id)
+        back, customer_id = _value_of(source), source.customer_id
+    return ledger.Leg(
+        debit=row.credit.code,
+        credit=back,
+        minor=row.minor,
+        currency=row.currency,
+        customer_id=customer_id,
+        payment_id=row.payment_id,
+        credit_note_id=row.credit_note_id,
+    )
 
 
 def note_on_invoice(invoice_id: int | None) -> None:

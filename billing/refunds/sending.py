@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from peewee import fn
+
 from billing import allocations, audit, credits, gateway, payments
 from billing.actors import SYSTEM
 from billing.db import lock, transaction
@@ -215,6 +217,10 @@ def _book_elsewhere(found: GivenBack, payment: Payment, *, at: datetime) -> Refu
     """
     now: Payment = Payment.get_by_id(payment.id)
     stands = found.status != "failed"
+    if stands and found.minor > now.minor - _given_back_of(now):
+        raise gateway.OutcomeUnknown(
+            f"{found.id} takes what a refund of ours is still to give back: that one ends first"
+        )
     taken = _taken_off(now, found.minor) if stands else {}
     on_hand = min(now.free_minor, found.minor) + sum(taken.values())
     only = next(iter(taken)) if len(taken) == 1 and taken[next(iter(taken))] == found.minor else None
@@ -245,6 +251,12 @@ def _book_elsewhere(found: GivenBack, payment: Payment, *, at: datetime) -> Refu
         telling.sent(refund, at=at)
     audit.record("refund.found", f"refund:{refund.id}", by=SYSTEM, at=at, facts=facts | {"off": len(taken)})
     return refund
+
+
+def _given_back_of(payment: Payment) -> int:
+    """What goes back through the provider by all refunds of a payment, those that were never sent among them."""
+    mine = (Refund.payment == payment.id) & (Refund.method == "original") & Refund.status.in_(GIVEN_BACK)
+    return int(Refund.select(fn.COALESCE(fn.SUM(Refund.minor), 0)).where(mine).scalar())
 
 
 def _taken_off(payment: Payment, minor: int) -> dict[int, int]:

@@ -52,6 +52,7 @@ class LateRules(PayingRules):
     def _leap_to_due(self, bill: Bill, beyond: timedelta) -> None:
         """The due day of an invoice, or of its next instalment, is so long over."""
         due_on = Invoice.get_by_id(bill.id).next_due_on
+        assert due_on is not None, "an open invoice falls due"
         self.now = max(self.now, self.now + (due_on - self.today) + beyond)
         self.happens("clock moves")
 

@@ -156,7 +156,7 @@ class Life(RuleBasedStateMachine):
         except Refusal as refusal:
             said_no = refusal
         self.bank.fault = ""
-        if said_no is not None or getattr(value, "unanswered", 0):
+        if said_no is not None or getattr(value, "unanswered", False):
             self.bank.untold |= self.bank.asked_about  # it may have been asked about in vain
         self.follower.learn(meant)
         booked = self.follower.follow()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing.db import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
 
@@ -166,7 +167,7 @@ class Oracle:
 
 
 def _compare(
-    noun: str, expected: dict[object, tuple[object, ...]], actual: dict[object, tuple[object, ...]]
+    noun: str, expected: Mapping[Any, tuple[object, ...]], actual: Mapping[Any, tuple[object, ...]]
 ) -> list[str]:
     if expected == actual:
         return []

@@ -223,7 +223,7 @@ class PayingRules(Life):
                 self.follower.settle_early({plan.invoice_id for plan in planned}, self.today)
             return None
         self.bank.fault = fault
-        answer = self.ask(
+        begun = self.ask(
             name,
             lambda: payments.start_checkout(
                 customer_id=customer_id, planned=planned, uses=uses, nonce=nonce, payer=payer, at=self.now
@@ -231,7 +231,7 @@ class PayingRules(Life):
             keeps=MONEY,
             meant=meant,
         )
-        return answer.given.session_id if answer.done else None
+        return begun.given.session_id if begun.done else None
 
     def meant(self, customer_id: int, planned: list[payments.Planned], uses: list[payments.CreditUse]) -> Intention:
         """A plan in the oracle's words."""

@@ -62,7 +62,8 @@ class Business:
 
     def well(self, page: Page) -> None:
         """The page has nothing wrong with it."""
-        assert judged(page) == [], page.url
+        wrong = judged(page)
+        assert wrong == [], f"{page.url}: {wrong}"
         at_desk(page, "light")
 
     def in_order(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scripts", [True], ids=["with scripts"])
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_three_invoices_are_paid_by_one_payment_and_a_credit(
     chromium: Browser, at_work: House, *, scripts: bool
 ) -> None:
@@ -125,6 +125,64 @@ def test_parts_are_given_back_and_what_fails_at_the_bank_is_credit(chromium: Bro
         deal.at(deal.buyer, "/payments", "Payments")
         assert deal.buyer.get_by_text("£20.00 sent back to you").is_visible()
         deal.well(deal.buyer)
+        deal.in_order()
+
+
+def test_a_chargeback_that_is_won_gives_the_money_to_the_invoice_again(chromium: Browser, at_work: House) -> None:
+    with ways.business(chromium, at_work, "St Ives Surf", "100") as deal:
+        (number,), staff, page = deal.numbers, deal.staff, deal.buyer
+        ways.pay_whole(deal, number, "£120.00")
+        paid = at_work.bank.objects("payment_intent")[0]["id"]
+        dispute = at_work.bank.control(f"payments/{paid}/dispute", reason="fraudulent")
+        told = at_work.mail("A payment was taken back: £120.00", number)
+        assert told.recipient != deal.email, "the seller is told, not the customer"
+        deal.says(number, "£120.00")
+        page.get_by_role("button", name="Pay £120.00").wait_for()
+        deal.at(staff, "/admin/chargebacks", "Chargebacks")
+        staff.get_by_role("link", name="St Ives Surf").click()
+        staff.get_by_role("heading", level=1, name="Chargeback Answer it").wait_for()
+        deal.well(staff)
+        at_work.bank.control(f"disputes/{dispute['id']}/win")
+        until("the chargeback is won", lambda: _says(staff, "The bank decided for you."))
+        deal.invoice(number)
+        page.get_by_role("link", name="Use your £120.00 credit").click()
+        page.get_by_role("button", name="Use £120.00 credit").click()
+        page.get_by_text("Your credit is used.").wait_for()
+        deal.stands(number, "Paid")
+        deal.in_order()
+
+
+def test_a_correction_credits_and_replaces_and_takes_the_money_along(chromium: Browser, at_work: House) -> None:
+    with ways.business(chromium, at_work, "Mevagissey Moss", "100") as deal:
+        (number,), staff = deal.numbers, deal.staff
+        ways.pay_whole(deal, number, "£120.00")
+        deal.billed(number)
+        staff.get_by_role("link", name="Correct", exact=True).click()
+        deal.well(staff)
+        staff.get_by_role("button", name="Edit the replacement").click()
+        staff.get_by_label("Unit price, line 1", exact=True).fill("80")
+        staff.get_by_role("button", name="Review and issue").click()
+        staff.get_by_role("heading", level=1, name=f"Correct {number}").wait_for()
+        assert "£24.00" in staff.locator("#correction").inner_text()
+        deal.well(staff)
+        staff.get_by_label("Reason").select_option(index=1)
+        staff.get_by_label("What was wrong?").fill("The price agreed was £80")
+        staff.get_by_role("button", name="Credit and replace").click()
+        staff.get_by_text("is credited and replaced.").wait_for()
+        heading = staff.get_by_role("heading", level=1)
+        new = heading.inner_text().split()[0]
+        assert new != number
+        mail = at_work.mail(f"Corrected invoice {new}", "The price agreed was £80")
+        assert mail.recipient == deal.email
+        assert f"replaces {number}: £0.00 to pay" in mail.subject
+        deal.says(new, "£96.00")
+        assert "Amount due £0.00" in " ".join(deal.buyer.locator("main").inner_text().split())
+        deal.says(number, f"Corrected: invoice {new} replaces it")
+        deal.well(deal.buyer)
+        deal.stands(number, "Credited")
+        deal.stands(new, "Paid")
+        deal.at(deal.buyer, "/credits", "Credits")
+        assert deal.buyer.get_by_text("£24.00").first.is_visible()
         deal.in_order()
 
 

@@ -169,7 +169,7 @@ class Pair:
         """An invoice from its draft on: paid by card, perhaps given back in part, paid by bank, credited, or left."""
         invoice_id = self.drafted()
         number = self.issued(invoice_id)
-        end: Callable[[], None] = self.dice.choice(
+        end: Callable[[], object] = self.dice.choice(
             [
                 lambda: self.paid(number),
                 lambda: self.refunded(invoice_id, number, self.paid(number)),

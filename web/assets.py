@@ -27,6 +27,7 @@ PREFIX = "/static/"
 # What a browser asks for by name; everything else in static/ is source for the two files built here.
 SERVED = ("js/*.js", "fonts/*.woff2", "img/*.svg")
 KIT_STYLES = "05-kit.css"
+ADMIN_STYLES = "04-admin"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -50,7 +51,7 @@ class Asset:
 def register(app: Flask, *, development: bool) -> None:
     """Serve the files under /static/ and give the templates `asset_url(name)` and `icon(name, label=None)`.
 
-    `development` adds the styles of the /kit page to the stylesheet.
+    `development` adds the styles of the /kit page to the admin's stylesheet.
     """
     assets = build(development=development)
     by_address = {asset.address: asset for asset in assets.values()}
@@ -85,15 +86,17 @@ def register(app: Flask, *, development: bool) -> None:
 
 @cache
 def build(*, development: bool) -> Mapping[str, Asset]:
-    """Every served file by its plain name ('app.css', 'icons.svg', 'js/app.js', 'fonts/...')."""
+    """Every served file by its plain name ('app.css', 'admin.css', 'icons.svg', 'js/app.js', 'fonts/...')."""
     assets: dict[str, Asset] = {}
     for pattern in SERVED:
         for path in sorted(FOLDER.glob(pattern)):
             name = path.relative_to(FOLDER).as_posix()
             assets[name] = _asset(name, path.read_bytes())
     assets["icons.svg"] = _asset("icons.svg", _sprite().encode())
-    stylesheet = _CSS_URL.sub(lambda found: f'url("{assets[found[1]].address}")', _styles(development=development))
-    assets["app.css"] = _asset("app.css", stylesheet.encode())
+    for name, is_whole in (("app.css", False), ("admin.css", True)):
+        styles = _styles(development=development and is_whole, with_admin=is_whole)
+        text = _CSS_URL.sub(lambda found: f'url("{assets[found[1]].address}")', styles)
+        assets[name] = _asset(name, text.encode())
     return MappingProxyType(assets)
 
 
@@ -103,10 +106,11 @@ def icon_names() -> frozenset[str]:
     return frozenset(path.stem for path in FOLDER.glob("icons/*.svg"))
 
 
-def _styles(*, development: bool) -> str:
-    """The numbered files of static/css/ in their order, without comments and idle space."""
-    paths = sorted(FOLDER.glob("css/[0-9]*.css"))
-    text = "\n".join(path.read_text() for path in paths if development or path.name != KIT_STYLES)
+def _styles(*, development: bool, with_admin: bool) -> str:
+    """The numbered files of static/css/ in their order, without comments and idle space; customers need no admin's."""
+    paths = [path for path in sorted(FOLDER.glob("css/[0-9]*.css")) if development or path.name != KIT_STYLES]
+    chosen = [path for path in paths if with_admin or not path.name.startswith(ADMIN_STYLES)]
+    text = "\n".join(path.read_text() for path in chosen)
     text = re.sub(r"\s+", " ", _COMMENT.sub("", text))
     return re.sub(r"\s*([{};,])\s*", r"\1", text).replace(";}", "}").strip()
 

@@ -61,8 +61,8 @@ def test_flasks_own_folder_route_is_replaced() -> None:
 
 
 def test_the_styles_of_the_component_page_stay_in_development() -> None:
-    assert b".kit" in assets.build(development=True)["app.css"].body
-    assert b".kit" not in assets.build(development=False)["app.css"].body
+    assert b".kit" in assets.build(development=True)["admin.css"].body
+    assert b".kit" not in assets.build(development=False)["admin.css"].body
 
 
 def test_the_stylesheet_needs_no_data_addresses_and_names_only_files_it_has() -> None:

@@ -173,6 +173,8 @@ class BackRules(CreditRules):
             self.happens("payout")
         self.ask("compare with the bank", lambda: comparing.compare(self.now, days=comparing.MOST_DAYS), must=True)
         found = execute("SELECT kind, words FROM gateway_difference WHERE resolved_at IS NULL").fetchall()
+        if execute("SELECT 1 FROM refund WHERE status = 'created' LIMIT 1").fetchone():  # one of ours has to end first
+            found = [row for row in found if row[0] != "refund"]
         assert not found, f"the comparison cannot explain {found}"
 
     def _send(self, row: Refund, *, days: bool, sends: bool, fault: Fault) -> None:

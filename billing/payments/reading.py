@@ -24,21 +24,6 @@ OutcomeState = Literal["checking", "open", "on_its_way", "received", "not_comple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedPayment:
-    """Money that came and was applied to an invoice. Minor units of the invoice's currency.
-
-    `payer` is who decided ("user:7", "link:..."), and then `reference` is that attempt; "" where it came another way.
-    """
-
-    reference: str
-    minor: int
-    currency: str
-    method: str
-    received_at: datetime
-    payer: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """What stands against an invoice: money of a payment, or a credit note. Minor units of the invoice's currency.
 
@@ -184,28 +169,6 @@ def _planning(invoice_ids: Sequence[int]) -> Any:  # noqa: ANN401 - a Peewee que
     paid = PlannedAllocation.select(PlannedAllocation.attempt).where(PlannedAllocation.invoice.in_(ids))
     credited = PlannedCredit.select(PlannedCredit.attempt).where(PlannedCredit.invoice.in_(ids))
     return paid | credited
-
-
-def for_invoice(invoice_id: int) -> list[AppliedPayment]:
-    """What was applied to an invoice, oldest first."""
-    rows = execute(
-        """SELECT p.reference, SUM(a.minor), p.currency, p.method, p.received_at, COALESCE(t.payer, '')
-        FROM allocation a JOIN payment p ON p.id = a.payment_id LEFT JOIN attempt t ON t.id = p.attempt_id
-        WHERE a.invoice_id = ? GROUP BY p.id, p.reference, p.currency, p.method, p.received_at, t.payer
-        HAVING SUM(a.minor) <> 0 ORDER BY MIN(a.id)""",
-        (invoice_id,),
-    ).fetchall()
-    return [
-        AppliedPayment(
-            reference=reference,
-            minor=int(minor),
-            currency=currency,
-            method=method,
-            received_at=cast("datetime", _instant(received_at)),
-            payer=payer,
-        )
-        for reference, minor, currency, method, received_at, payer in rows
-    ]
 
 
 def applied_on(invoice_id: int) -> list[Applied]:

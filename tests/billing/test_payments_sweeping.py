@@ -173,7 +173,7 @@ def test_an_invoice_shows_what_was_paid_on_it(world: World, sandbox: Sandbox) ->
     attempt = paying.begin(invoice, world.alice)
     sandbox.pay(paying.page(attempt))
     payments.sync(attempt, at=AT)
-    (row,) = payments.for_invoice(invoice.id)
+    (row,) = payments.applied_on(invoice.id)
     assert (row.reference, row.minor, row.currency, row.method) == (
         attempt.id,
         116_400,

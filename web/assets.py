@@ -1,4 +1,4 @@
-"""The look's files: one stylesheet, one icon sprite, scripts and fonts, read once at start-up.
+"""The look's files: a stylesheet and the admin's additions to it, icons, scripts and fonts, read once at start-up.
 
 Every address carries the hash of its bytes: a browser keeps a file for ever and sees a new release at once.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent.parent / "static"
 PREFIX = "/static/"
 
-# What a browser asks for by name; everything else in static/ is source for the two files built here.
+# What a browser asks for by name; everything else in static/ is source for the files built here.
 SERVED = ("js/*.js", "fonts/*.woff2", "img/*.svg")
 KIT_STYLES = "05-kit.css"
 ADMIN_STYLES = "04-admin"
@@ -93,9 +93,12 @@ def build(*, development: bool) -> Mapping[str, Asset]:
             name = path.relative_to(FOLDER).as_posix()
             assets[name] = _asset(name, path.read_bytes())
     assets["icons.svg"] = _asset("icons.svg", _sprite().encode())
-    for name, is_whole in (("app.css", False), ("admin.css", True)):
-        styles = _styles(development=development and is_whole, with_admin=is_whole)
-        text = _CSS_URL.sub(lambda found: f'url("{assets[found[1]].address}")', styles)
+    styles = sorted(FOLDER.glob("css/[0-9]*.css"))
+    kit = [path for path in styles if path.name == KIT_STYLES]
+    admins = [path for path in styles if path.name.startswith(ADMIN_STYLES)]
+    everybodys = [path for path in styles if path not in {*kit, *admins}]
+    for name, paths in (("app.css", everybodys), ("admin.css", admins + kit * development)):
+        text = _CSS_URL.sub(lambda found: f'url("{assets[found[1]].address}")', _squeezed(paths))
         assets[name] = _asset(name, text.encode())
     return MappingProxyType(assets)
 
@@ -106,11 +109,9 @@ def icon_names() -> frozenset[str]:
     return frozenset(path.stem for path in FOLDER.glob("icons/*.svg"))
 
 
-def _styles(*, development: bool, with_admin: bool) -> str:
-    """The numbered files of static/css/ in their order, without comments and idle space; customers need no admin's."""
-    paths = [path for path in sorted(FOLDER.glob("css/[0-9]*.css")) if development or path.name != KIT_STYLES]
-    chosen = [path for path in paths if with_admin or not path.name.startswith(ADMIN_STYLES)]
-    text = "\n".join(path.read_text() for path in chosen)
+def _squeezed(paths: list[Path]) -> str:
+    """The files one after the other, without comments and idle space. Their order between two sheets is @layer's."""
+    text = "\n".join(path.read_text() for path in paths)
     text = re.sub(r"\s+", " ", _COMMENT.sub("", text))
     return re.sub(r"\s*([{};,])\s*", r"\1", text).replace(";}", "}").strip()
 

@@ -266,6 +266,10 @@ def _refund(mail: Mail, _head: Letterhead) -> Told:
     return letters_money_back.refund(mail), ()
 
 
+def _payment_bounced(mail: Mail, _head: Letterhead) -> Told:
+    return letters_money_back.bounce(mail, locale=_locale(mail)), ()
+
+
 def _chargeback_opened(mail: Mail, head: Letterhead) -> Told:
     return letters_money_back.chargeback(mail, time_zone=head.time_zone, locale=_locale(mail)), ()
 
@@ -288,6 +292,7 @@ _EVENTS: dict[str, Callable[[Mail, Letterhead], Told]] = {
     "invoice_issued": _invoice_issued,
     "invoice_link": _invoice_link,
     "invoice_voided": _invoice_voided,
+    "payment_bounced": _payment_bounced,
     "receipt": _receipt,
     "refund_failed": _refund,
     "refund_sent": _refund,

@@ -1,10 +1,11 @@
-"""What the mails about money that goes back are told: refunds to the customer, chargebacks to the seller."""
+"""What the mails about money that goes back, or did not come, are told: to the customer, chargebacks to the seller."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from billing import chargebacks, formatting, links, refunds
+from billing import chargebacks, formatting, links, payments, refunds
+from billing.tables import Attempt, Invoice
 
 if TYPE_CHECKING:
     from billing.tables import Mail
@@ -34,6 +35,30 @@ def refund(mail: Mail) -> dict[str, Any]:
         "facts": facts,
         "link": links.url(link_id) if link_id else "",
     }
+
+
+def bounce(mail: Mail, *, locale: str) -> dict[str, Any]:
+    """A bank debit that did not come, for whoever paid; what is left to pay is said as it is now."""
+    attempt: Attempt = Attempt.get_by_id(mail.context["attempt_id"])
+    found = list(Invoice.select().where(Invoice.id.in_(payments.invoice_ids_of(attempt.id))).order_by(Invoice.position))
+    link_id = mail.context["link_id"]
+    alone = links.plain_url(str(found[0].number)) if len(found) == 1 else links.page_url("/invoices")
+    return {
+        "minor": attempt.minor,
+        "currency": attempt.currency,
+        "facts": [
+            ("Reference", attempt.id),
+            *((f"Invoice {invoice.number}", _still_owed(invoice, locale)) for invoice in found),
+        ],
+        "link": links.url(link_id) if link_id else alone,
+    }
+
+
+def _still_owed(invoice: Invoice, locale: str) -> str:
+    if not invoice.balance_minor or invoice.next_due_on is None:
+        return "nothing left to pay"
+    due = formatting.day(invoice.next_due_on, "long", locale=locale)
+    return f"{formatting.money(invoice.balance_minor, invoice.currency, locale=locale)} to pay, due {due}"
 
 
 def chargeback(mail: Mail, *, time_zone: str, locale: str) -> dict[str, Any]:

@@ -45,19 +45,22 @@ def queue_receipt(payment: Payment, recipients: Sequence[Recipient] = (), *, at:
 
 
 def tell_payer(payment: Payment, attempt: Attempt, *, at: datetime) -> None:
-    """One receipt, to the person who paid: their own address, or the address the link was mailed to.
+    """The receipt, once, to whoever paid."""
+    queue_receipt(payment, who_paid(attempt), at=at)
 
-    What the customer's own rule paid is told to all who receive its invoices.
+
+def who_paid(attempt: Attempt) -> list[Recipient]:
+    """The person who pays, at their own address or at the one the link was mailed to.
+
+    What the customer's own rule pays is told to all who receive its invoices.
     """
     kind, _, payer_id = attempt.payer.partition(":")
     if kind == "user":
         user: User = User.get_by_id(int(payer_id))
-        recipients = [Recipient(user.email, user.name)]
-    elif kind == "link":
-        recipients = [Recipient(Link.get_by_id(payer_id).recipient, attempt.payer_name, payer_id)]
-    else:
-        recipients = contacts_of(attempt.customer_id)
-    queue_receipt(payment, recipients, at=at)
+        return [Recipient(user.email, user.name)]
+    if kind == "link":
+        return [Recipient(Link.get_by_id(payer_id).recipient, attempt.payer_name, payer_id)]
+    return contacts_of(attempt.customer_id)
 
 
 def contacts_of(customer_id: int) -> list[Recipient]:

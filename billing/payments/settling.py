@@ -14,6 +14,7 @@ from peewee import IntegrityError
 from billing import allocations, audit, clock, credits, early_discounts, gateway, invoices, ledger, seller
 from billing.actors import SYSTEM, Actor
 from billing.db import database, lock, transaction
+from billing.payments import bounces
 from billing.payments.planning import frozen
 from billing.payments.reading import planned_on
 from billing.payments.receipts import tell_payer
@@ -148,11 +149,16 @@ def _advance(attempt: Attempt, intent: Intent, *, at: datetime) -> None:
     )
     assert moved == 1, "the attempt is locked"
     if bounced:
-        facts = {"payment": attempt.id, "minor": attempt.minor, "currency": attempt.currency}
-        for invoice_id in _lock_planned(attempt):
-            invoices.add_activity(
-                invoice_id, "payment_failed", by=_payer(attempt), at=at, facts=facts | {"why": intent.failure}
-            )
+        _tell_bounce(attempt, intent, at=at)
+
+
+def _tell_bounce(attempt: Attempt, intent: Intent, *, at: datetime) -> None:
+    """Its invoices are to be paid again: they say so, and the payer is told."""
+    facts = {"payment": attempt.id, "minor": attempt.minor, "currency": attempt.currency, "why": intent.failure}
+    invoice_ids = _lock_planned(attempt)
+    for invoice_id in invoice_ids:
+        invoices.add_activity(invoice_id, "payment_failed", by=_payer(attempt), at=at, facts=facts)
+    bounces.tell_payer(attempt, invoice_ids, at=at)
 
 
 def _is_forward(status: str, goal: str) -> bool:

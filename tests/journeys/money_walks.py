@@ -88,10 +88,11 @@ def business(chromium: Browser, house: House, name: str, *prices: str, scripts: 
         yield Business(house, staff, buyer, email, numbers, scripts)
 
 
-def issue(page: Page, house: House, customer: str, price: str) -> str:
-    """Sam issues an invoice of one line at this net price; gives its number."""
+def issue(page: Page, house: House, customer: str, price: str, *, terms_days: str = "") -> str:
+    """Sam issues an invoice of one line at this net price, due by these or the usual terms; gives its number."""
     page.goto(f"{house.base}/admin/invoices/new")
     page.get_by_role("combobox", name="Customer").select_option(label=customer)
+    page.locator("#terms_days").fill(terms_days)
     page.get_by_label("Item, line 1", exact=True).fill("Roasting by hand")
     page.get_by_label("Quantity, line 1", exact=True).fill("1")
     page.get_by_label("Unit price, line 1", exact=True).fill(price)
@@ -188,8 +189,14 @@ def refund(deal: Business, amount: str, reason: str) -> None:
     page.wait_for_url(re.compile(r"/admin/refunds/\d+$"))
 
 
-def save_card(deal: Business, card: str = GOOD) -> None:
-    """The customer agrees to autopay with a card that the provider saves."""
+def confirms(page: Page, house: House) -> None:
+    """The payer's bank asks whether it is them, and they say yes."""
+    page.wait_for_url(f"{house.bank.base_url}/c/authenticate/**")
+    page.get_by_role("button", name="Complete").click()
+
+
+def save_card(deal: Business, card: str = GOOD, *, asked: bool = False) -> None:
+    """The customer agrees to autopay with a card that the provider saves; `asked`: the bank wants to know first."""
     page = deal.buyer
     deal.at(page, "/cards", "Payment methods")
     page.get_by_role("link", name="Set up autopay").click()
@@ -203,6 +210,8 @@ def save_card(deal: Business, card: str = GOOD) -> None:
         if page.locator(f"#{field}").count():
             page.locator(f"#{field}").fill(text)
     page.get_by_role("button", name="Save", exact=True).click()
+    if asked:
+        confirms(page, deal.house)
     page.wait_for_url(f"{deal.house.base}/cards/saving/**")
     until("the card is saved", lambda: _headed(page, "Card saved"))
 
@@ -227,6 +236,12 @@ def _codes(house: House, email: str) -> list[str]:
     mails = [mail for mail in house.mails.caught if mail.recipient == email and "code" in mail.subject]
     found = [CODE.search(mail.text()) for mail in mails]
     return ["".join(code.groups()) for code in found if code]
+
+
+def shows(page: Page, words: str) -> bool:
+    """The page says this, once it is loaded again."""
+    page.reload()
+    return page.get_by_text(words).first.is_visible()
 
 
 def _reloaded(page: Page, word: str) -> bool:

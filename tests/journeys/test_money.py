@@ -9,10 +9,9 @@ import pytest
 from tests.browser.watching import watched
 from tests.journeys import money_walks as ways
 from tests.journeys import walks
-from tests.servers import until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from tests.journeys.house import House
 
@@ -105,53 +104,6 @@ def test_whoever_comes_while_somebody_pays_hears_of_it_and_may_cancel_or_take_ov
         deal.in_order()
 
 
-def test_parts_are_given_back_and_what_fails_at_the_bank_is_credit(chromium: Browser, at_work: House) -> None:
-    with ways.business(chromium, at_work, "Penzance Pies", "100") as deal:
-        (number,), staff = deal.numbers, deal.staff
-        ways.pay_whole(deal, number, "£120.00")
-        ways.refund(deal, "20.00", "A cake was missing")
-        deal.well(staff)
-        assert at_work.mail("Refund: £20.00 from", number).recipient == deal.email
-        ways.refund(deal, "30.00", "The oven came late")
-        assert at_work.mail("Refund: £30.00 from", number).recipient == deal.email
-        deal.says(number, "£70.00 of £120.00 paid")
-        at_work.bank.control(f"refunds/{at_work.bank.objects('refund')[0]['id']}/fail", reason="lost_or_stolen_card")
-        failed = at_work.mail("Your refund of £30.00 did not go through", number)
-        assert failed.recipient == deal.email
-        until("the refund's page says so", lambda: _says(staff, "The money came back: lost or stolen card"))
-        deal.well(staff)
-        deal.at(deal.buyer, "/credits", "Credits")
-        assert deal.buyer.get_by_text("£30.00").first.is_visible()
-        deal.at(deal.buyer, "/payments", "Payments")
-        assert deal.buyer.get_by_text("£20.00 sent back to you").is_visible()
-        deal.well(deal.buyer)
-        deal.in_order()
-
-
-def test_a_chargeback_that_is_won_gives_the_money_to_the_invoice_again(chromium: Browser, at_work: House) -> None:
-    with ways.business(chromium, at_work, "St Ives Surf", "100") as deal:
-        (number,), staff, page = deal.numbers, deal.staff, deal.buyer
-        ways.pay_whole(deal, number, "£120.00")
-        paid = at_work.bank.objects("payment_intent")[0]["id"]
-        dispute = at_work.bank.control(f"payments/{paid}/dispute", reason="fraudulent")
-        told = at_work.mail("A payment was taken back: £120.00", number)
-        assert told.recipient != deal.email, "the seller is told, not the customer"
-        deal.says(number, "£120.00")
-        page.get_by_role("button", name="Pay £120.00").wait_for()
-        deal.at(staff, "/admin/chargebacks", "Chargebacks")
-        staff.get_by_role("link", name="St Ives Surf").click()
-        staff.get_by_role("heading", level=1, name="Chargeback Answer it").wait_for()
-        deal.well(staff)
-        at_work.bank.control(f"disputes/{dispute['id']}/win")
-        until("the chargeback is won", lambda: _says(staff, "The bank decided for you."))
-        deal.invoice(number)
-        page.get_by_role("link", name="Use your £120.00 credit").click()
-        page.get_by_role("button", name="Use £120.00 credit").click()
-        page.get_by_text("Your credit is used.").wait_for()
-        deal.stands(number, "Paid")
-        deal.in_order()
-
-
 def test_a_correction_credits_and_replaces_and_takes_the_money_along(chromium: Browser, at_work: House) -> None:
     with ways.business(chromium, at_work, "Mevagissey Moss", "100") as deal:
         (number,), staff = deal.numbers, deal.staff
@@ -184,8 +136,3 @@ def test_a_correction_credits_and_replaces_and_takes_the_money_along(chromium: B
         deal.at(deal.buyer, "/credits", "Credits")
         assert deal.buyer.get_by_text("£24.00").first.is_visible()
         deal.in_order()
-
-
-def _says(page: Page, words: str) -> bool:
-    page.reload()
-    return page.get_by_text(words).first.is_visible()

@@ -62,3 +62,47 @@ def test_a_chargeback_that_is_won_gives_the_money_to_the_invoice_again(chromium:
         page.get_by_text("Your credit is used.").wait_for()
         deal.stands(number, "Paid")
         deal.in_order()
+
+
+def test_all_is_given_back_and_the_invoice_is_owed_again(chromium: Browser, at_work: House) -> None:
+    with ways.business(chromium, at_work, "Falmouth Flour", "100") as deal:
+        (number,), staff, page = deal.numbers, deal.staff, deal.buyer
+        ways.pay_whole(deal, number, "£120.00")
+        ways.refund(deal, "120.00", "It was ordered twice")
+        staff.get_by_text("It was ordered twice").first.wait_for()
+        mail = at_work.mail("Refund: £120.00 from", number)
+        assert mail.recipient == deal.email
+        assert "to Visa ending 4242" in mail.text()
+        deal.says(number, "£120.00 given back")
+        page.get_by_role("button", name="Pay £120.00").wait_for()
+        deal.well(page)
+        deal.stands(number, "Sent")
+        deal.well(staff)
+        deal.at(page, "/payments", "Payments")
+        page.get_by_text("£120.00 sent back to you").wait_for()
+        deal.at(page, "/credits", "Credits")
+        assert page.locator("main").get_by_text("£120.00").count() == 0, "nothing of it is kept"
+        deal.in_order()
+
+
+def test_a_chargeback_that_is_lost_leaves_the_invoice_to_be_paid_another_way(chromium: Browser, at_work: House) -> None:
+    with ways.business(chromium, at_work, "Sennen Sails", "100") as deal:
+        (number,), staff, page = deal.numbers, deal.staff, deal.buyer
+        ways.pay_whole(deal, number, "£120.00")
+        paid = at_work.bank.objects("payment_intent")[0]["id"]
+        dispute = at_work.bank.control(f"payments/{paid}/dispute", reason="product_not_received")
+        told = at_work.mail("A payment was taken back: £120.00, Sennen Sails", number)
+        assert told.recipient != deal.email, "the seller is told, not the customer"
+        at_work.bank.control(f"disputes/{dispute['id']}/lose")
+        deal.at(staff, f"/admin/chargebacks/{dispute['id']}", "Chargeback")
+        until("the chargeback is lost", lambda: ways.shows(staff, "The bank decided for its customer."))
+        assert "£15.00" in staff.get_by_role("complementary", name="The money").inner_text(), "the bank's fee"
+        deal.well(staff)
+        deal.stands(number, "Sent")
+        deal.at(page, "/payments", "Payments")
+        deal.well(page)
+        deal.says(number, "Amount due £120.00")
+        ways.pay_whole(deal, number, "£120.00")
+        deal.says(number, f"Invoice {number} is paid in full.")
+        deal.stands(number, "Paid")
+        deal.in_order()

@@ -56,12 +56,8 @@ def coming(invoice: Invoice, on: date) -> Coming | None:
     if consent is None or not _may_be_charged(invoice):
         return None
     assert invoice.next_due_on is not None, "an open invoice falls due"
-    if invoice.next_due_on > on:
-        due, last = invoice.next_due_on, None
-    else:
-        due = cycle_of(invoice, on)
-        last = last_of_cycle(invoice, due, consent)
-    number, day = _next_try(due, last)
+    due = cycle_of(invoice, on)
+    number, day = _next_try(due, last_of_cycle(invoice, due, consent))  # it may have been tried before its day
     if number is None or day is None:
         return None
     when = max(day, on)

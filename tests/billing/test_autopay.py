@@ -111,6 +111,17 @@ def test_a_soft_decline_is_tried_again_after_3_5_and_7_days_and_then_no_more(
     assert owed(invoice) == invoice.total_minor
 
 
+def test_a_try_made_before_its_day_is_not_told_as_still_to_come(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.issued()
+    assert invoice.next_due_on is not None
+    early = (invoice.next_due_on - TODAY).days
+    sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="do_not_honor")
+    assert run_on(early).declined == 1
+    coming = autopay.coming(Invoice.get_by_id(invoice.id), TODAY)
+    assert coming is not None
+    assert (coming.on, coming.try_number) == (invoice.next_due_on + timedelta(days=3), 2)
+
+
 def test_a_try_that_pays_ends_the_tries(world: World, sandbox: Sandbox, card: Card) -> None:
     invoice = world.overdue()
     sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="do_not_honor")

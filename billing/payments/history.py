@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from peewee import fn
+
 from billing import credits
 from billing.credits import CreditKey
 from billing.db import execute
@@ -12,6 +14,7 @@ from billing.errors import Missing
 from billing.tables import (
     Allocation,
     Attempt,
+    Chargeback,
     CreditNote,
     CustomerBalance,
     Document,
@@ -43,11 +46,15 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastPayment:
-    """A payment as its customer sees it. `has_page`: it was begun in the portal, so it has a page of its own."""
+    """A payment as its customer sees it. `has_page`: it was begun in the portal, so it has a page of its own.
+
+    `taken_minor` is what the payer's bank has taken back of it and holds now.
+    """
 
     payment: Payment
     applied: tuple[Gone, ...]
     refunds: tuple[Refund, ...]
+    taken_minor: int
     has_page: bool
     has_receipt: bool
 
@@ -92,10 +99,13 @@ def credit_balances(customer_id: int) -> list[tuple[str, int]]:
 def past_payments(customer_id: int, *, after: str | None = None) -> Page:
     """A customer's payments, newest first; `after` is the key a page gave."""
     key = int(after) if after and after.isascii() and after.isdecimal() and len(after) < 10 else None
-    query = Payment.select().where(Payment.customer == customer_id)
+    taken = Chargeback.select(fn.COALESCE(fn.SUM(Chargeback.withdrawn_minor), 0)).where(
+        Chargeback.payment == Payment.id
+    )
+    query = Payment.select(Payment, taken.alias("taken_minor")).where(Payment.customer == customer_id)
     if key is not None:
         query = query.where(Payment.id < key)
-    found = list(query.order_by(Payment.id.desc()).limit(PAGE_ROWS + 1))
+    found: list[Any] = list(query.order_by(Payment.id.desc()).limit(PAGE_ROWS + 1))
     rows = found[:PAGE_ROWS]
     ids = [payment.id for payment in rows]
     applied = _applied(Allocation.payment, ids)
@@ -107,6 +117,7 @@ def past_payments(customer_id: int, *, after: str | None = None) -> Page:
                 payment=payment,
                 applied=tuple(applied.get(payment.id, ())),
                 refunds=tuple(refunds.get(payment.id, ())),
+                taken_minor=int(payment.taken_minor),
                 has_page=payment.attempt_id is not None,
                 has_receipt=payment.id in drawn,
             )

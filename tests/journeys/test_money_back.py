@@ -100,6 +100,7 @@ def test_a_chargeback_that_is_lost_leaves_the_invoice_to_be_paid_another_way(chr
         deal.well(staff)
         deal.stands(number, "Sent")
         deal.at(page, "/payments", "Payments")
+        page.get_by_text("£120.00 taken back by your bank").wait_for()
         deal.well(page)
         deal.says(number, "Amount due £120.00")
         ways.pay_whole(deal, number, "£120.00")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing import check, credits, documents, payments
 from billing.credits import CreditKey
-from billing.tables import Attempt, Invoice, Payment, Refund
+from billing.tables import Attempt, Chargeback, Invoice, Payment, Refund
 from tests.billing import paying
 from tests.portal.scenes import kept, paid, statements
 from tests.web_fixtures import fresh_form_id
@@ -133,6 +133,18 @@ def test_past_payments_tell_what_they_paid_and_what_was_sent_back(world: World, 
     assert "could not be sent back" in text
     assert text.count("£10.00") == 2
     assert "555" not in text
+
+
+def test_past_payments_tell_what_the_payers_bank_took_back(world: World, sign_in_as: SignIn) -> None:
+    payment = paid(world.issued(), 40_000, by=world.alice)
+    facts = {"payment": payment.id, "currency": "GBP", "reason": "fraudulent", "is_refundable": False}
+    when = {"opened_at": AT, "checked_at": AT}
+    for id_, status, withdrawn_minor in (("dp_1", "lost", 12_000), ("dp_2", "needs_response", 300), ("dp_3", "won", 0)):
+        Chargeback.insert(
+            id=id_, status=status, minor=12_000, withdrawn_minor=withdrawn_minor, **facts, **when
+        ).execute()
+    text = sign_in_as(world.alice).get("/payments").text
+    assert '<span class="money">£123.00</span> taken back by your bank' in text
 
 
 def test_past_payments_are_paged_by_key_at_a_fixed_cost(world: World, sign_in_as: SignIn) -> None:

@@ -19,6 +19,8 @@ from billing.tables import CreditNote, Document, Invoice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from peewee import Expression
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -62,18 +64,19 @@ def _audit_chain() -> list[Broken]:
 
 def _snapshots() -> list[Broken]:
     """I5: what was frozen is what was hashed, and says the totals of the row."""
-    found = []
-    for invoice in Invoice.select().where(Invoice.status != "draft").iterator():
-        if hashlib.sha256(json.dumps(invoice.frozen, sort_keys=True).encode()).hexdigest() != invoice.frozen_sha256:
-            found.append(Broken("I5", f"Invoice {invoice.number} does not say what was frozen."))
-        elif (invoice.frozen["number"], invoice.frozen["total_minor"]) != (invoice.number, invoice.total_minor):
-            found.append(Broken("I5", f"Invoice {invoice.number} shows another number or total than it froze."))
-    for note in CreditNote.select().where(CreditNote.status == "issued").iterator():
-        if hashlib.sha256(json.dumps(note.frozen, sort_keys=True).encode()).hexdigest() != note.frozen_sha256:
-            found.append(Broken("I5", f"Credit note {note.number} does not say what was frozen."))
-        elif (note.frozen["number"], note.frozen["total_minor"]) != (note.number, note.total_minor):
-            found.append(Broken("I5", f"Credit note {note.number} shows another number or total than it froze."))
-    return found
+    return [
+        *_frozen("Invoice", Invoice, Invoice.status != "draft"),
+        *_frozen("Credit note", CreditNote, CreditNote.status == "issued"),
+    ]
+
+
+def _frozen(word: str, table: type[Invoice | CreditNote], issued: Expression) -> Iterator[Broken]:
+    columns = (table.number, table.total_minor, table.frozen, table.frozen_sha256)
+    for number, total_minor, frozen, sha256 in table.select(*columns).where(issued).tuples().iterator():
+        if hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest() != sha256:
+            yield Broken("I5", f"{word} {number} does not say what was frozen.")
+        elif (frozen["number"], frozen["total_minor"]) != (number, total_minor):
+            yield Broken("I5", f"{word} {number} shows another number or total than it froze.")
 
 
 def _documents() -> list[Broken]:

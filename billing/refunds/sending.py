@@ -94,8 +94,10 @@ def note(found: GivenBack, *, at: datetime) -> Refund:
         lock_all(payment.customer_id, invoice_ids, [payment.id])
         refund = _row_of(found, payment)
         if refund is None:
-            refund = _book_elsewhere(found, payment, at=at)
-        elif found.status == "failed":
+            return _book_elsewhere(found, payment, at=at)
+        if refund.stripe_id is None:
+            Refund.update(stripe_id=found.id).where(Refund.id == refund.id).execute()
+        if found.status == "failed":
             _fail_locked(refund, failure=found.failure, at=at)
         else:
             _advance(refund, found, at=at)
@@ -163,8 +165,6 @@ def _row_of(found: GivenBack, payment: Payment) -> Refund | None:
 
 def _advance(refund: Refund, found: GivenBack, *, at: datetime) -> None:
     """Sent, or arrived. The first news of it tells the payer."""
-    if refund.stripe_id is None:
-        Refund.update(stripe_id=found.id).where(Refund.id == refund.id).execute()
     if FORWARD.index(found.status) <= FORWARD.index(refund.status):
         return
     Refund.update(status=found.status, settled_at=at if found.status == "succeeded" else None).where(

@@ -20,7 +20,7 @@ def main() -> int:
     """0 where everything held and, in a long run, everything happened often enough."""
     wanted = _arguments()
     kinds = ["sqlite", "postgres"] if wanted.database == "both" else [wanted.database]
-    return max(_run(kind, wanted.operations, wanted.seed) for kind in kinds)
+    return max(_run(kind, wanted.operations, wanted.seed, shrinks=wanted.shrink) for kind in kinds)
 
 
 def _arguments() -> argparse.Namespace:
@@ -30,19 +30,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--operations", type=int, default=LONG, help="how much the domain is asked for (100,000)")
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--seed", type=int, default=1, help="of the first batch of lives")
+    parser.add_argument("--shrink", action="store_true", help="look for the shortest life that fails; takes minutes")
     return parser.parse_args()
 
 
-def _run(kind: str, operations: int, first_seed: int) -> int:
+def _run(kind: str, operations: int, first_seed: int, *, shrinks: bool) -> int:
     COUNTS.clear()
     began = time.monotonic()
     with arena.of_its_own(kind) as fresh:
         for number in count(first_seed):
             try:
-                batch(fresh, number)
+                batch(fresh, number, shrinks=shrinks)
             except BaseException:
                 print(f"\nFAILED on {kind} after {COUNTS.operations:,} operations. The same lives again:")
-                print(f"  ./dev simulate --database {kind} --seed {number} --operations 1\n", flush=True)
+                print(f"  ./dev simulate --database {kind} --seed {number} --operations 1 --shrink\n", flush=True)
                 raise
             if COUNTS.operations >= operations:
                 break

@@ -63,9 +63,15 @@ class BillingRules(Life):
         self.bill(self.pick(self.cast.customers, who), rows, discount, shape)
 
     def bill(self, customer: Customer, rows: list[tuple[str, int, int]], discount: int, shape: int) -> None:
-        """A draft, and most are issued soon."""
+        """A draft, and most are issued soon. A deposit on next to nothing would be nothing, so it is refused."""
         content = self.content(customer, rows, discount, shape)
-        answer = self.ask("draft", lambda: invoices.draft(customer.id, content, by=self.sam, at=self.now), must=True)
+        answer = self.ask(
+            "draft",
+            lambda: invoices.draft(customer.id, content, by=self.sam, at=self.now),
+            must=not content.parts,
+        )
+        if not answer.done:
+            return
         made = answer.given
         self.oracle.bills[made.id] = Bill(
             id=made.id, customer_id=customer.id, currency=customer.currency, version=made.version

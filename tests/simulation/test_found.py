@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import chargebacks, check, customers, gateway, payments, refunds
+from billing import chargebacks, check, comparing, customers, gateway, payments, refunds
 from billing.credits import CreditKey
-from billing.tables import Payment
+from billing.tables import Payment, Refund
 from tests.simulation.bank import PlayBank
 from tests.world import AT
 
@@ -76,3 +76,16 @@ def test_a_refund_in_the_dashboard_waits_for_ours_that_was_never_sent(bank: Play
     refunds.sync(elsewhere, at=AT)
     assert Payment.get_by_id(payment.id).free_minor == 0
     assert bank.balance() == {"GBP": -320}  # the fee of the card
+
+
+def test_a_refund_that_came_back_before_its_answer_was_heard_is_one_refund(bank: PlayBank, world: World) -> None:
+    payment = from_a_stranger(bank)
+    refund_of(payment, 4_000, world)
+    bank.fault = "lost after"
+    refunds.send_due(AT.replace(hour=12))
+    (sent,) = bank.refunds
+    bank.fail(sent)
+    refunds.send_due(AT.replace(hour=13))
+    refunds.sync(sent, at=AT.replace(hour=14))
+    assert [(row.stripe_id, row.status) for row in Refund.select()] == [(sent, "failed")]
+    assert comparing.compare(AT.replace(hour=15)).differences == 0

@@ -70,7 +70,11 @@ def violations(page: Page, *, only: dict[str, object] = TAGS) -> list[str]:
         page.evaluate(AXE)
     page.evaluate(SETTLED)
     found = page.evaluate(AXE_RUN, only)["violations"]
-    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
+    return [f"{one['id']}: {node['html'][:120]} {_why(node)}" for one in found for node in one["nodes"]]
+
+
+def _why(node: dict[str, Any]) -> str:
+    return "; ".join(check["message"] for check in [*node["any"], *node["all"], *node["none"]])
 
 
 def at_desk(page: Page, scheme: Literal["light", "dark"]) -> None:

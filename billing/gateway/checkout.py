@@ -101,7 +101,10 @@ class Checkout(Protocol):
         """The provider's id of a customer, made once per key."""
 
     def create_session(self, request: CheckoutRequest, *, key: str) -> CheckoutSession:
-        """A hosted page, made once per key. Raises TooSmall, NoSuchObject, KeyInUse, KeyMismatch."""
+        """A hosted page, made once per key.
+
+        Raises NotPayableByStripe (nothing was sent), TooSmall, NoSuchObject, KeyInUse, KeyMismatch.
+        """
 
     def session(self, session_id: str) -> CheckoutSession:
         """A hosted page as it stands now."""

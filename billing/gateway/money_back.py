@@ -89,7 +89,7 @@ class MoneyBack(Protocol):
     """Refunds, chargebacks, and the provider's own list of what moved. Methods may raise OutcomeUnknown, Declined."""
 
     def give_back(self, *, intent_id: str, minor: int, currency: str, reference: str, key: str) -> GivenBack:
-        """Refund so much of a payment, once per key. Raises KeyInUse, KeyMismatch."""
+        """Refund so much of a payment, once per key. Raises KeyInUse, KeyMismatch, NotPayableByStripe."""
 
     def given_back(self, refund_id: str) -> GivenBack:
         """A refund as it stands now."""

@@ -22,6 +22,7 @@ from billing.refunds.reading import (
 from billing.refunds.refusals import (
     ChargebackOpen,
     NoSuchRefund,
+    NotGivenBackExactly,
     NotGivenBackThatWay,
     NothingLeftToRefund,
     RefundDecided,
@@ -36,6 +37,7 @@ __all__ = [
     "ChargebackOpen",
     "Method",
     "NoSuchRefund",
+    "NotGivenBackExactly",
     "NotGivenBackThatWay",
     "NothingLeftToRefund",
     "Place",

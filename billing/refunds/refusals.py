@@ -42,6 +42,20 @@ class RefundExceedsPayment(Conflict):
         self.most_minor = most_minor
 
 
+class NotGivenBackExactly(Refusal):
+    """A currency of three decimals goes back to a card in hundredths alone."""
+
+    def __init__(self, minor: int, currency: str) -> None:
+        amount = formatting.money(minor, currency)
+        super().__init__(
+            f"{amount} cannot be refunded exactly by card: its last digit must be 0. Choose another amount, or send "
+            "it another way.",
+            field="amount",
+        )
+        self.minor = minor
+        self.currency = currency
+
+
 class ChargebackOpen(Conflict):
     """The payer's bank has taken the payment back, or asks for it: refunding it too would pay twice."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from billing import allocations, approvals, audit, credits, gateway
+from billing import allocations, approvals, audit, credits, gateway, money
 from billing.db import lock, transaction
 from billing.errors import Missing, Refusal
 from billing.invoices.activities import add_activity
@@ -14,6 +14,7 @@ from billing.refunds.reading import METHODS, is_blocked, refundable
 from billing.refunds.refusals import (
     ChargebackOpen,
     NoSuchRefund,
+    NotGivenBackExactly,
     NotGivenBackThatWay,
     NothingLeftToRefund,
     RefundDecided,
@@ -53,8 +54,8 @@ def request(
     the payment came (for a credit note, `charge_payment_id` says which payment): call send() after the commit. Every
     other method is booked at once, as sent on `sent_on` (default today). `reason` is staff's, 1 to 500 characters.
     `approved` says that a second person has approved what it is a part of, such as a credit note.
-    Raises NoSuchCredit, Missing, NotGivenBackThatWay, RefundExceedsPayment, ChargebackOpen, NothingLeftToRefund,
-    CreditHeld, SentInFuture, Refusal.
+    Raises NoSuchCredit, Missing, NotGivenBackThatWay, NotGivenBackExactly, RefundExceedsPayment, ChargebackOpen,
+    NothingLeftToRefund, CreditHeld, SentInFuture, Refusal.
     """
     assert method in METHODS, "the form offers the methods"
     if minor <= 0:
@@ -170,6 +171,10 @@ def _refuse_what_cannot_be(value: Source, charge: Payment | None, minor: int, in
         most = refundable(charge)
         if minor > most:
             raise RefundExceedsPayment(charge, asked_minor=minor, most_minor=most)
+        try:
+            money.stripe_amount(minor, charge.currency)
+        except money.NotPayableByStripe as refusal:
+            raise NotGivenBackExactly(minor, charge.currency) from refusal
     elif isinstance(value, Payment) and _is_asked_back(value):
         raise ChargebackOpen(value)
     if invoice_id is not None:

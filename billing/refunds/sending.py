@@ -18,6 +18,7 @@ from billing.actors import SYSTEM
 from billing.db import lock, transaction
 from billing.errors import Refusal
 from billing.invoices.activities import add_activity
+from billing.money import NotPayableByStripe
 from billing.refunds import telling
 from billing.refunds.booking import FAILED, book, book_back, lock_all, new_reference
 from billing.refunds.reading import GIVEN_BACK
@@ -35,6 +36,7 @@ LET_THE_REQUEST_FINISH = timedelta(minutes=1)
 MOST_SWEPT = 500
 FORWARD = ("created", "pending", "succeeded", "failed")
 ELSEWHERE = "Made in the Stripe dashboard"
+NOT_EXACT = "amount_not_exact"  # a card takes no such amount: nothing was sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ def send(refund: Refund, *, at: datetime) -> Refund:
         note(_asked(refund, at), at=at)
     except gateway.Declined as refusal:
         _fail(refund.id, failure=refusal.code, at=at)
+    except NotPayableByStripe:
+        _fail(refund.id, failure=NOT_EXACT, at=at)
     except (gateway.OutcomeUnknown, gateway.NoGateway) as unknown:
         log.warning("refund %s: no answer yet (%s)", refund.reference, unknown)
     return _reread(refund)

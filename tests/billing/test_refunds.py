@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import approvals, check, credit_notes, credits, gateway, payments, refunds, seller
+from billing import approvals, check, credit_notes, credits, db, gateway, payments, refunds, seller
 from billing.actors import SYSTEM
 from billing.credits import CreditKey
 from billing.errors import Refusal
-from billing.tables import Activity, Allocation, AuditRow, CreditNote, Invoice, Mail, Payment, Refund, Seller
+from billing.refunds import booking
+from billing.tables import Activity, Allocation, AuditRow, CreditNote, Customer, Invoice, Mail, Payment, Refund, Seller
 from tests.billing import paying
 from tests.billing.money_back import balance_there, books, by_hand, paid, pay_too_much
-from tests.world import AT
+from tests.world import AT, line
 
 if TYPE_CHECKING:
     from billing.tables import Invoice as InvoiceRow
@@ -373,3 +374,40 @@ def test_nobody_is_told_of_what_never_left(world: World, sandbox: Sandbox) -> No
         refunds.get(7)
     with pytest.raises(refunds.NoSuchRefund):
         refunds.reviewed(7, by=SYSTEM, at=AT)
+
+
+def dinars(world: World, sandbox: Sandbox) -> Payment:
+    """Acme is billed in dinars, and paid KWD 12.340 by card."""
+    Customer.update(currency="KWD").where(Customer.id == world.acme.id).execute()
+    return paid(world, sandbox, world.issued(None, line(quantity="1", unit_price="12.340", rate_ppm=0)))
+
+
+def test_what_a_card_cannot_take_back_exactly_is_refused_before_it_is_booked(world: World, sandbox: Sandbox) -> None:
+    payment = dinars(world, sandbox)
+    (invoice_id,) = (row.invoice_id for row in Allocation.select())
+    with pytest.raises(refunds.NotGivenBackExactly) as refusal:
+        ask(world, payment, 5_125, from_invoice_id=invoice_id)
+    assert refusal.value.field == "amount"
+    assert "5.125 cannot be refunded exactly by card: its last digit must be 0" in refusal.value.message
+    assert not Refund.select().exists()
+    assert given_back(world, payment, 5_120, from_invoice_id=invoice_id).status == "succeeded"
+    assert ask(world, payment, 2_125, method="bank", from_invoice_id=invoice_id).status == "succeeded"
+
+
+def test_a_refund_that_no_card_takes_fails_instead_of_waiting_for_ever(world: World, sandbox: Sandbox) -> None:
+    """Booked by an earlier version, which asked nobody."""
+    payment = dinars(world, sandbox)
+    (invoice_id,) = (row.invoice_id for row in Allocation.select())
+    with db.transaction():
+        key = CreditKey("payment", payment.id)
+        credits.take_back(key, invoice_id, 5_125, reason="Sent twice", by=world.sam, at=AT)
+        refund = Refund.create(
+            reference=booking.new_reference(), customer=world.acme.id, payment=payment.id, currency="KWD", minor=5_125,
+            method="original", status="created", reason="Sent twice", created_at=AT, created_by=world.sam.key,
+        )  # fmt: skip
+        booking.book(refund, payment, at=AT)
+    after = refunds.send(refund, at=AT)
+    assert (after.status, after.failure) == ("failed", "amount_not_exact")
+    assert free(payment) == 5_125
+    assert not sandbox.objects("refund")
+    assert not check.broken()

@@ -45,6 +45,7 @@ NOT_COMPLETED = {
     "paid_otherwise": ("Payment no longer needed", "It was paid another way, so this page was closed."),
     "unknown_page": ("Payment page closed", "Its time is over, and nothing was paid."),
     "never_opened": ("Payment not started", "Our payment provider did not answer in time."),
+    "amount_not_exact": ("Payment not started", "A card cannot pay exactly this amount. Pay by bank transfer instead."),
     "mistake": ("Payment not started", "Our payment provider could not take it, and your bank was not asked."),
 }
 HEADINGS = {

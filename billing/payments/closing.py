@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing import audit, gateway
 from billing.db import transaction
+from billing.money import NotPayableByStripe
 from billing.payments import charging
 from billing.payments.opening import open_page, reread
 from billing.payments.settling import sync_session
@@ -34,7 +35,7 @@ def close(attempt: Attempt, *, why: str, by: Actor, at: datetime) -> Attempt:
     """
     try:
         attempt = _learn(attempt, at=at)
-    except gateway.Declined:
+    except (gateway.Declined, NotPayableByStripe):
         return reread(attempt)
     if attempt.status != "open":
         return attempt

@@ -10,7 +10,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import gateway
+from billing import gateway, money
 from billing.db import transaction
 from billing.payments.settling import note_session
 from billing.tables import Attempt, Customer, Invoice, PlannedAllocation, User
@@ -25,12 +25,14 @@ LOOK_AFTER = timedelta(minutes=1)  # then lists at the provider show what an una
 KEY_LIFETIME = timedelta(hours=23)  # the provider forgets a key after 24 h; a forgotten key would pay again
 SLACK = timedelta(minutes=10)  # between our clock and the provider's
 MOST_LINES = 20  # on the provider's page; more invoices are told as one line
+NOT_EXACT = "amount_not_exact"  # a card takes no such amount: nothing was sent
 
 
 def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
     """Make the attempt's page, or find the one that was made, and remember its address.
 
-    An attempt that is past "created" comes back as it is. Raises OutcomeUnknown (try again), Declined.
+    An attempt that is past "created" comes back as it is. Raises OutcomeUnknown (try again), Declined and
+    NotPayableByStripe (it is given up).
     """
     if attempt.status != "created":
         return attempt
@@ -46,6 +48,9 @@ def open_page(attempt: Attempt, *, at: datetime) -> Attempt:
         session = _find(attempt, at)
     except gateway.Declined as refusal:
         give_up(attempt, refusal.code)
+        raise
+    except money.NotPayableByStripe:
+        give_up(attempt, NOT_EXACT)
         raise
     if session is None:
         give_up(attempt, "never_opened")
@@ -93,7 +98,10 @@ def _request(attempt: Attempt, customer_ref: str | None) -> gateway.CheckoutRequ
 
 
 def _lines(attempt: Attempt, planned: list[PlannedAllocation]) -> tuple[gateway.CheckoutLine, ...]:
-    """A line per invoice, or one for all where they are many; and what is paid ahead."""
+    """A line per invoice, or one for all where they are many; and what is paid ahead.
+
+    One line carries the whole where a card takes the sum, but not each part of it exactly.
+    """
     paid_minor = sum(plan.minor for plan in planned)
     if len(planned) > MOST_LINES:
         lines = [gateway.CheckoutLine(name=f"{len(planned)} invoices", minor=paid_minor)]
@@ -108,7 +116,19 @@ def _lines(attempt: Attempt, planned: list[PlannedAllocation]) -> tuple[gateway.
         ]
     if attempt.minor > paid_minor:
         lines.append(gateway.CheckoutLine(name="Payment in advance", minor=attempt.minor - paid_minor))
+    if len(lines) > 1 and not all(_fits(line.minor, attempt.currency) for line in lines):
+        ahead = " and payment in advance" if attempt.minor > paid_minor else ""
+        name = f"{len(planned)} invoice{'s' if len(planned) > 1 else ''}{ahead}"
+        lines = [gateway.CheckoutLine(name=name, minor=attempt.minor)]
     return tuple(lines)
+
+
+def _fits(minor: int, currency: str) -> bool:
+    try:
+        money.stripe_amount(minor, currency)
+    except money.NotPayableByStripe:
+        return False
+    return True
 
 
 def _description(numbers: list[str]) -> str:

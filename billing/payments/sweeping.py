@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from billing import gateway
 from billing.actors import SYSTEM
 from billing.errors import Refusal
+from billing.money import NotPayableByStripe
 from billing.payments import charging
 from billing.payments.closing import PAID_OTHERWISE, UNKNOWN_PAGE, close
 from billing.payments.opening import open_page, reread
@@ -58,7 +59,7 @@ def check(attempt: Attempt, *, at: datetime) -> Attempt:
         return attempt
     try:
         return sync(attempt, at=at)
-    except (gateway.OutcomeUnknown, gateway.Declined) as refusal:
+    except (gateway.OutcomeUnknown, gateway.Declined, NotPayableByStripe) as refusal:
         log.warning("attempt %s: no answer yet (%s)", attempt.id, refusal)
         return reread(attempt)
 

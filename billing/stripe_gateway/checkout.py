@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_LINES = 20  # more become one line that says how many
 MOST_NAME = 250
 EXPANDED = ["latest_charge.balance_transaction"]
 CARD_BRANDS = {
@@ -117,8 +116,6 @@ def session_params(request: CheckoutRequest, *, site: str) -> SessionCreateParam
         "success_url": f"{site}{request.return_path}",
         "cancel_url": f"{site}{request.back_path}",
     }
-    if len(request.lines) > MOST_LINES:
-        params["line_items"] = [_line(f"{len(request.lines)} invoices", request.minor, request.currency)]
     if request.customer_ref:
         params["customer"] = request.customer_ref
         params["saved_payment_method_options"] = {"payment_method_save": "enabled"}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import gateway, stripe_gateway
+from billing import db, gateway, money, payments, stripe_gateway
 from billing.errors import Refusal
+from billing.payments import opening, planning
 from billing.tables import Attempt as Attempts
 from billing.tables import Customer, PlannedAllocation
 from tests.billing import paying
@@ -113,3 +114,31 @@ def test_a_page_made_before_the_settings_changed_is_found(world: World, sandbox:
     attempt = paying.begin(invoice, world.alice)
     assert attempt.session_id == sandbox.objects("checkout.session")[0]["id"]
     assert sessions_of(sandbox) == 1
+
+
+def test_an_amount_that_no_card_takes_is_given_up_and_keeps_nobody_waiting(world: World, sandbox: Sandbox) -> None:
+    """Decided by an earlier version, which asked about the sum alone."""
+    Customer.update(currency="KWD").where(Customer.id == world.acme.id).execute()
+    plan = payments.Plan(customer_id=world.acme.id, planned=(), ahead=payments.Ahead("KWD", 5_125))
+    with db.transaction():
+        pressed, asked, closed = [
+            planning.record(plan, nonce=nonce, payer=world.alice, currency="KWD", at=AT) for nonce in ("a", "b", "c")
+        ]
+    with pytest.raises(money.NotPayableByStripe):
+        opening.open_page(pressed, at=AT)
+    now = [paying.again(pressed), payments.check(asked, at=AT), payments.cancel(closed, by=world.alice, at=AT)]
+    assert {(attempt.status, attempt.failure) for attempt in now} == {("failed", "amount_not_exact")}
+    assert sessions_of(sandbox) == 0
+
+
+def test_more_than_twenty_invoices_are_one_line_of_the_same_sum(world: World, sandbox: Sandbox) -> None:
+    many = [world.issued() for _ in range(opening.MOST_LINES + 1)]
+    attempt = payments.start_checkout(
+        customer_id=world.acme.id,
+        planned=[payments.Planned(invoice.id, invoice.total_minor) for invoice in many],
+        nonce="n",
+        payer=world.alice,
+        at=AT,
+    )
+    (shown,) = sandbox.client().v1.checkout.sessions.line_items.list(str(attempt.session_id)).data
+    assert (shown.description, shown.amount_total) == ("21 invoices", attempt.minor)

@@ -279,6 +279,23 @@ def test_an_amount_stripe_cannot_carry_exactly_makes_no_attempt(world: World, sa
     assert sessions_of(sandbox) == 0
 
 
+def test_parts_that_no_card_takes_exactly_are_paid_as_the_one_sum_they_come_to(world: World, sandbox: Sandbox) -> None:
+    Customer.update(currency="KWD").where(Customer.id == world.acme.id).execute()
+    both = [world.issued(None, line(quantity="1", unit_price=price, rate_ppm=0)) for price in ("5.125", "4.875")]
+    attempt = payments.start_checkout(
+        customer_id=world.acme.id,
+        planned=[payments.Planned(invoice.id, invoice.total_minor) for invoice in both],
+        nonce="n",
+        payer=world.alice,
+        at=AT,
+    )
+    (shown,) = sandbox.client().v1.checkout.sessions.line_items.list(str(attempt.session_id)).data
+    assert (shown.description, shown.amount_total) == ("2 invoices", 10_000)
+    sandbox.pay(paying.page(attempt))
+    payments.sync(attempt, at=AT)
+    assert [Invoice.get_by_id(invoice.id).balance_minor for invoice in both] == [0, 0]
+
+
 def test_several_invoices_are_paid_in_one_page(world: World, sandbox: Sandbox) -> None:
     chosen = [world.issued(), world.issued(None, line(quantity="1", unit_price="10.00", rate_ppm=0))]
     attempt = payments.start_checkout(

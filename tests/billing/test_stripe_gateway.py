@@ -77,14 +77,6 @@ def test_a_guests_page_names_no_customer_and_saves_no_card() -> None:
     assert signed_in["saved_payment_method_options"] == {"payment_method_save": "enabled"}
 
 
-def test_more_than_twenty_invoices_are_one_line_of_the_same_sum() -> None:
-    lines = tuple(gateway.CheckoutLine(name=f"Invoice {number}", minor=100 + number) for number in range(37))
-    many = replace(REQUEST, lines=lines)
-    (line,) = stripe_gateway.session_params(many, site="https://x.test")["line_items"]
-    assert line["price_data"]["product_data"]["name"] == "37 invoices"
-    assert line["price_data"]["unit_amount"] == many.minor
-
-
 def test_the_same_key_is_the_same_page(client: stripe_gateway.StripeGateway, sandbox_process: Sandbox) -> None:
     first, second = client.create_session(REQUEST, key="k"), client.create_session(REQUEST, key="k")
     assert first == second

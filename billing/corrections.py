@@ -197,6 +197,7 @@ def decide(credit_note_id: int, *, approved: bool, note: str, by: Actor, at: dat
         draft: Invoice = lock(Invoice.select().where(Invoice.id == waiting.replacement_id)).get()
         if draft.version != waiting.destinations["replacement_version"]:
             raise ReplacementChanged
+        credit_notes.refuse_written_off(original)
         refuse_while_paying(original)
         _carry_out(waiting, original, draft, by=by, at=at)
     decided: CreditNote = CreditNote.get_by_id(credit_note_id)

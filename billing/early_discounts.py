@@ -36,7 +36,7 @@ def offer(invoice: Invoice, on: date) -> Offer | None:
         return None
     until = early_until(invoice.issue_on, invoice.early_days)
     saved_minor = early_discount(invoice.total_minor - invoice.credited_minor, invoice.early_ppm)
-    if on > until or not 0 < saved_minor < invoice.balance_minor or _was_taken(invoice):
+    if on > until or not 0 < saved_minor < invoice.balance_minor or _is_spoilt(invoice):
         return None
     return Offer(pay_minor=invoice.balance_minor - saved_minor, until=until, saved_minor=saved_minor)
 
@@ -52,7 +52,7 @@ def take_if_earned(invoice_id: int, *, paid_on: date, by: Actor, at: datetime) -
         return None
     earned_minor = early_discount(invoice.total_minor - invoice.credited_minor, invoice.early_ppm)
     until = early_until(invoice.issue_on, invoice.early_days)
-    if paid_on > until or not earned_minor or invoice.balance_minor != earned_minor or _was_taken(invoice):
+    if paid_on > until or not earned_minor or invoice.balance_minor != earned_minor or _is_spoilt(invoice):
         return None
     rate = formatting.rate(invoice.early_ppm)
     return credit_notes.issue_amount(
@@ -65,10 +65,9 @@ def take_if_earned(invoice_id: int, *, paid_on: date, by: Actor, at: datetime) -
     )
 
 
-def _was_taken(invoice: Invoice) -> bool:
-    """Whether a credit note gave the discount already; nothing is asked where nothing was ever credited."""
-    return bool(invoice.credited_minor) and bool(
-        CreditNote.select(CreditNote.id)
-        .where((CreditNote.invoice == invoice.id) & (CreditNote.reason_code == REASON_CODE))
-        .exists()
-    )
+def _is_spoilt(invoice: Invoice) -> bool:
+    """Whether a part was given up, or a credit note gave the discount already."""
+    if invoice.written_off_minor:
+        return True
+    given = (CreditNote.invoice == invoice.id) & (CreditNote.reason_code == REASON_CODE)
+    return bool(invoice.credited_minor) and CreditNote.select(CreditNote.id).where(given).exists()

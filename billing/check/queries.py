@@ -103,6 +103,10 @@ QUERIES = (
      " WHERE c.invoice_id = i.id AND c.status = 'issued' AND x.category = g.category AND x.rate_ppm = g.rate_ppm AND x.reason = g.reason), 0)"
      " OR g.tax_minor <> COALESCE((SELECT SUM(x.tax_minor) FROM credit_note_tax x JOIN credit_note c ON c.id = x.credit_note_id"
      " WHERE c.invoice_id = i.id AND c.status = 'issued' AND x.category = g.category AND x.rate_ppm = g.rate_ppm AND x.reason = g.reason), 0))")),
+    ("I4", "Credit note {} was issued while its invoice was written off.",
+     ("SELECT c.number FROM credit_note c JOIN posting n ON n.ref = 'credit_note:' || c.id || ':issue'"
+      " JOIN write_off w ON w.invoice_id = c.invoice_id JOIN posting p ON p.ref = 'write_off:' || w.id || ':write' AND p.id < n.id"
+      " LEFT JOIN posting b ON b.ref = 'write_off:' || w.id || ':reverse' WHERE b.id IS NULL OR b.id > n.id")),
     ("I4", "Chargeback {} was not booked movement by movement.",
      ("SELECT b.id FROM chargeback b WHERE b.withdrawn_minor <>"
      " -COALESCE((SELECT SUM(m.minor) FROM chargeback_movement m WHERE m.chargeback_id = b.id), 0)")),

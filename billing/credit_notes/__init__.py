@@ -25,6 +25,7 @@ from billing.credit_notes.issuing import (
     lock_for_crediting,
     propose,
     record_issue,
+    refuse_written_off,
     write,
 )
 from billing.credit_notes.reading import (
@@ -48,6 +49,7 @@ from billing.credit_notes.refusals import (
     DestinationNotOpen,
     DestinationsExceedCredit,
     InvoiceNotCreditable,
+    InvoiceWrittenOff,
     NoSuchCreditNote,
     NotALineOfInvoice,
     NothingCredited,
@@ -77,6 +79,7 @@ __all__ = [
     "Figures",
     "GroupLeft",
     "InvoiceNotCreditable",
+    "InvoiceWrittenOff",
     "LineLeft",
     "LinePart",
     "NoSuchCreditNote",
@@ -109,6 +112,7 @@ __all__ = [
     "propose",
     "record_issue",
     "refuse_what_is_wrong",
+    "refuse_written_off",
     "spend",
     "taxes",
     "unsent_refunds",

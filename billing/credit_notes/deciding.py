@@ -21,13 +21,14 @@ def decide(credit_note_id: int, *, approved: bool, note: str, by: Actor, at: dat
     """Issue a waiting credit note, or decline it; `note` is the decider's own words, "" or up to 500 characters.
 
     One that corrects an invoice is approved by billing.corrections, which issues the replacement with it.
-    Raises NoSuchCreditNote, AlreadyDecided, OwnRequest, MayNotDecide.
+    Raises NoSuchCreditNote, AlreadyDecided, OwnRequest, MayNotDecide, InvoiceWrittenOff.
     """
     with transaction():
         waiting = lock_waiting(credit_note_id)
         assert waiting.replacement_id is None or not approved, "billing.corrections issues both together"
         approvals.decide(approved=approved, note=note, by=by, at=at, credit_note_id=credit_note_id)
         if approved:
+            issuing.refuse_written_off(waiting.invoice)
             issuing.issue_locked(waiting, by=by, at=at)
             spending.spend(waiting, by=by, at=at, approved=True)
             issuing.record_issue(waiting, by=by, at=at)

@@ -45,8 +45,19 @@ class Preview:
 
 
 def creditable(invoice_id: int) -> Remainder:
-    """What is left of an invoice to credit: whole, by tax group, by line. Raises Missing, InvoiceNotCreditable."""
-    return remainder_of(_creditable_invoice(Invoice.get_or_none(Invoice.id == invoice_id)))
+    """What is left of an invoice to credit: whole, by tax group, by line.
+
+    Raises Missing, InvoiceNotCreditable, InvoiceWrittenOff.
+    """
+    invoice = _creditable_invoice(Invoice.get_or_none(Invoice.id == invoice_id))
+    refuse_written_off(invoice)
+    return remainder_of(invoice)
+
+
+def refuse_written_off(invoice: Invoice) -> None:
+    """Raise InvoiceWrittenOff where a part of an invoice, or all of it, was given up."""
+    if invoice.written_off_minor:
+        raise refusals.InvoiceWrittenOff(invoice)
 
 
 def propose(invoice_id: int, content: CreditContent, *, by: Actor, at: datetime) -> Preview:
@@ -76,7 +87,7 @@ def create(
     """Credit an invoice: issued at once, or awaiting with its Approval where a second person must look.
 
     `replacement` is the draft that corrects the invoice, which is only issued with it. Raises Missing, Invalid,
-    InvoiceNotCreditable, NothingLeftToCredit, CreditExceeds..., Destination....
+    InvoiceNotCreditable, InvoiceWrittenOff, NothingLeftToCredit, CreditExceeds..., Destination....
     """
     refuse_what_is_wrong(content)
     with transaction():
@@ -133,7 +144,11 @@ def lock_for_crediting(invoice_id: int, destinations: Destinations | None) -> In
 def write(
     invoice: Invoice, content: CreditContent, *, by: Actor, at: datetime, replacement: Invoice | None = None
 ) -> CreditNote:
-    """Write the rows of a credit note of a locked invoice. It waits, and so reserves what it credits."""
+    """Write the rows of a credit note of a locked invoice. It waits, and so reserves what it credits.
+
+    Raises InvoiceWrittenOff and what `create` says of sums and destinations.
+    """
+    refuse_written_off(invoice)
     found = figures(remainder_of(invoice), content)
     wanted = _destinations(invoice, content, found.total_minor)
     stored = wanted.stored()

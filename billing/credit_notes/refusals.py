@@ -29,6 +29,14 @@ class InvoiceNotCreditable(Conflict):
         self.invoice = invoice
 
 
+class InvoiceWrittenOff(Conflict):
+    """What was given up is not credited as well: the customer would get money for what it never paid."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__(f"Invoice {invoice.number} is written off. Reverse the write-off first.")
+        self.invoice = invoice
+
+
 class NothingLeftToCredit(Conflict):
     """Credit notes, issued or waiting, took all of the invoice."""
 

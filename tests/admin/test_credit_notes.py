@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import check, credit_notes, invoices
+from billing import check, credit_notes, invoices, write_offs
 from billing.tables import CreditNote, Invoice, Seller
 from tests.admin.arranged import statements
 from tests.admin.typed import words
@@ -224,3 +224,14 @@ def test_an_invoice_credited_in_part_shows_it_in_its_totals(world: World, sam: C
     assert "Credited CN-2026-0001 −£240.00" in page
     assert "Left to pay £924.00" in page
     assert invoices.status_of(again(note.invoice), TODAY) == "partially_paid"
+
+
+def test_what_is_written_off_offers_its_reversal_and_no_credit(world: World, sam: Client) -> None:
+    invoice = world.issued()
+    write_offs.create(invoice.id, reason="Insolvent", by=world.sam, at=AT)
+    for path in (f"/admin/invoices/{invoice.id}", f"/admin/invoices/{invoice.id}/void"):
+        page = sam.get(path)
+        assert f'href="/admin/invoices/{invoice.id}/credit"' not in page.text
+        assert f'href="/admin/invoices/{invoice.id}/write-off/reverse"' in page.text
+    refused = sam.get(f"/admin/invoices/{invoice.id}/credit")
+    assert (refused.status_code, "Reverse the write-off first" in words(refused)) == (409, True)

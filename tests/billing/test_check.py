@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import check, documents, invoices
+from billing import check, credit_notes, documents, invoices, write_offs
 from billing.db import database as connected
 from billing.db import is_sqlite
 from tests.world import AT, Pen
@@ -46,6 +46,16 @@ def test_tampering_is_named(world: World, invariant: str, tampering: str) -> Non
     documents.draw_due(Pen(), lambda _: "page", at=AT)
     _without_guards(tampering.replace("{zeros}", "0" * 64))
     assert invariant in {found.invariant for found in check.broken()}
+
+
+def test_a_credit_note_of_what_was_written_off_is_named(world: World) -> None:
+    given_up, credited = world.issued(), world.issued()
+    write_offs.create(given_up.id, reason="Insolvent", by=world.sam, at=AT)
+    note = credit_notes.issue_amount(credited.id, 100, reason_code="goodwill", reason="Sorry", by=world.sam, at=AT)
+    assert check.broken() == []
+    _without_guards(f"UPDATE credit_note SET invoice_id = {given_up.id}")
+    told = f"Credit note {note.number} was issued while its invoice was written off."
+    assert told in [found.words for found in check.broken()]
 
 
 def _without_guards(statement: str) -> None:

@@ -13,7 +13,7 @@ from billing.errors import Conflict, Invalid, Missing
 from billing.invoices.activities import add_activity
 from billing.invoices.reading import NOT_FOUND
 from billing.invoices.voiding import InvoiceNotIssued, refuse_while_paying
-from billing.tables import Customer, Invoice, WriteOff
+from billing.tables import CreditNote, Customer, Invoice, WriteOff
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,6 +37,22 @@ class WriteOffWaits(Conflict):
 
     def __init__(self, invoice: Invoice) -> None:
         super().__init__(f"A write-off of invoice {invoice.number} already waits for approval.")
+        self.invoice = invoice
+
+
+class PartWrittenOff(Conflict):
+    """A write-off stands, and the invoice owes again since a payment of it was taken back."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__(f"A part of invoice {invoice.number} is written off already. Reverse that first.")
+        self.invoice = invoice
+
+
+class CreditNoteWaits(Conflict):
+    """A credit note of it may take some of the debt away."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__(f"A credit note of invoice {invoice.number} waits for approval. Let it be decided first.")
         self.invoice = invoice
 
 
@@ -68,7 +84,8 @@ class NoSuchWriteOff(Missing):
 def create(invoice_id: int, *, reason: str, by: Actor, at: datetime) -> WriteOff:
     """Give up all that an invoice owes: at once, or awaiting with its Approval. `reason` is for staff alone.
 
-    Raises Missing, Invalid, InvoiceNotIssued, NothingOwed, WriteOffWaits, InvoiceBeingPaid.
+    Raises Missing, Invalid, InvoiceNotIssued, NothingOwed, PartWrittenOff, WriteOffWaits, CreditNoteWaits,
+    InvoiceBeingPaid.
     """
     reason = _read(reason)
     with transaction():
@@ -104,15 +121,16 @@ def refuse_write_off(invoice: Invoice) -> None:
         raise InvoiceNotIssued(invoice)
     if not invoice.balance_minor:
         raise NothingOwed(invoice)
-    if live(invoice.id) is not None:
-        raise WriteOffWaits(invoice)
+    if (before := live(invoice.id)) is not None:
+        raise WriteOffWaits(invoice) if before.status == "awaiting" else PartWrittenOff(invoice)
+    _refuse_while_crediting(invoice)
     refuse_while_paying(invoice)
 
 
 def decide(write_off_id: int, *, approved: bool, note: str, by: Actor, at: datetime) -> WriteOff:
     """A second person's word on a write-off that waits.
 
-    Raises NoSuchWriteOff, AlreadyDecided, OwnRequest, MayNotDecide, DebtChanged, InvoiceBeingPaid.
+    Raises NoSuchWriteOff, AlreadyDecided, OwnRequest, MayNotDecide, CreditNoteWaits, DebtChanged, InvoiceBeingPaid.
     """
     waiting = get(write_off_id)
     with transaction():
@@ -120,6 +138,7 @@ def decide(write_off_id: int, *, approved: bool, note: str, by: Actor, at: datet
         write_off: WriteOff = lock(WriteOff.select().where(WriteOff.id == write_off_id)).get()
         approvals.decide(approved=approved, note=note, by=by, at=at, write_off_id=write_off_id)
         if approved:
+            _refuse_while_crediting(invoice)
             refuse_while_paying(invoice)
             if invoice.balance_minor != write_off.minor:
                 raise DebtChanged(write_off, owed_minor=invoice.balance_minor)
@@ -175,6 +194,13 @@ def live(invoice_id: int) -> WriteOff | None:
     mine = (WriteOff.invoice == invoice_id) & WriteOff.status.in_(LIVE)
     found: WriteOff | None = WriteOff.get_or_none(mine)
     return found
+
+
+def _refuse_while_crediting(invoice: Invoice) -> None:
+    """Raise CreditNoteWaits where both together would give up more than is owed."""
+    waits = (CreditNote.invoice == invoice.id) & (CreditNote.status == "awaiting")
+    if CreditNote.select(CreditNote.id).where(waits).exists():
+        raise CreditNoteWaits(invoice)
 
 
 def _read(reason: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import approvals, check, credit_notes, customers, invoices, write_offs
+from billing import approvals, check, corrections, credit_notes, credits, customers, invoices, write_offs
 from billing.errors import Invalid
 from billing.tables import Activity, Invoice, Seller, WriteOff
 from tests.admin.arranged import paying
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from tests.databases import TestDatabase
     from tests.world import World
+
+
+FULL = credit_notes.CreditContent(shape="full", reason_code="error", reason="Billed twice")
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +129,45 @@ def test_a_written_off_invoice_is_not_voided(world: World) -> None:
     write_offs.create(invoice.id, reason="Insolvent", by=world.sam, at=AT)
     with pytest.raises(invoices.InvoiceHasEffect):
         invoices.void(invoice.id, reason="Twice", by=world.sam, at=AT)
+
+
+def test_a_credit_note_that_waits_is_decided_first(world: World) -> None:
+    Seller.update(approval_over_minor=10_000).execute()
+    asked_before, invoice = world.overdue(), world.overdue()
+    waiting = write_offs.create(asked_before.id, reason="Insolvent", by=world.sam, at=AT)
+    for one in (asked_before, invoice):
+        credit_notes.create(one.id, FULL, by=world.sam, at=AT)
+    with pytest.raises(write_offs.CreditNoteWaits):
+        write_offs.create(invoice.id, reason="Insolvent", by=world.sam, at=AT)
+    with pytest.raises(write_offs.CreditNoteWaits):
+        write_offs.decide(waiting.id, approved=True, note="", by=world.ada, at=AT)
+    assert again(asked_before).balance_minor == 116_400
+    assert write_offs.decide(waiting.id, approved=False, note="", by=world.ada, at=AT).status == "declined"
+
+
+def test_a_correction_that_waits_is_decided_before_a_write_off(world: World) -> None:
+    Seller.update(approval_over_minor=10_000).execute()
+    invoice = world.overdue()
+    draft = corrections.start(invoice.id, by=world.sam, at=AT)
+    correction = corrections.confirm(
+        draft.id, reason_code="error", reason="Wrong", version=draft.version, by=world.sam, at=AT
+    )
+    with pytest.raises(write_offs.CreditNoteWaits):
+        write_offs.create(invoice.id, reason="Insolvent", by=world.sam, at=AT)
+    assert corrections.decide(correction.id, approved=True, note="", by=world.ada, at=AT).status == "issued"
+
+
+def test_what_is_owed_again_beside_a_write_off_asks_for_its_reversal(world: World) -> None:
+    invoice, minor = world.overdue(), 60_000
+    kept = credit_notes.CreditContent(
+        shape="amount", reason_code="goodwill", reason="Late", gross_minor=minor,
+        destinations=credit_notes.Destinations(),
+    )  # fmt: skip
+    key = credits.key_of_source(credit_notes.create(world.issued().id, kept, by=world.sam, at=AT))
+    credits.apply(key, invoice.id, minor, customer_id=world.acme.id, by=world.sam, at=AT)
+    write_offs.create(invoice.id, reason="Insolvent", by=world.sam, at=AT)
+    credits.take_back(key, invoice.id, minor, reason="Not theirs", by=world.sam, at=AT)
+    with pytest.raises(write_offs.PartWrittenOff, match="Reverse that first"):
+        write_offs.create(invoice.id, reason="The rest", by=world.sam, at=AT)
+    write_offs.reverse(invoice.id, reason="All at once", by=world.sam, at=AT)
+    assert write_offs.create(invoice.id, reason="All of it", by=world.sam, at=AT).minor == 116_400

@@ -119,7 +119,8 @@ def keep_locked(method: SavedMethod, *, at: datetime, added_by: str = "") -> Car
         return known
     if known is not None:
         if known.removed_at is None:
-            Card.update(words=method.words, expires_on=method.expires_on).where(Card.id == known.id).execute()
+            now = {"words": method.words, "expires_on": method.expires_on, "added_by": known.added_by or added_by}
+            Card.update(now).where(Card.id == known.id).execute()
         return known
     customer: Customer | None = lock(Customer.select().where(Customer.stripe_id == method.customer_ref)).get_or_none()
     if customer is None:

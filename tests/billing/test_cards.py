@@ -50,6 +50,7 @@ def test_news_of_a_saved_card_may_come_in_any_order(world: World, sandbox: Sandb
         assert paying.deliver(events[index])
     (card,) = cards.for_customer(world.acme.id)
     assert card.pays_automatically
+    assert card.added_by == "Alice Poole"
     assert Autopay.select().count() == 1
 
 

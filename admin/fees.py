@@ -48,8 +48,11 @@ def waive_fee(fee_charge_id: int) -> ResponseReturnValue:
 
 
 def _waive(charge: FeeCharge, reason: str) -> FeeCharge:
+    by, at = person().actor, clock.now()
     try:
-        return fees.waive(charge.id, reason=reason, by=person().actor, at=clock.now())
+        waived = fees.waive(charge.id, reason=reason, by=by, at=at)
     except invoices.InvoiceBeingPaid:
-        payments.release(charge.fee_invoice_id, by=person().actor, at=clock.now())
-        return fees.waive(charge.id, reason=reason, by=person().actor, at=clock.now())
+        payments.release(charge.fee_invoice_id, by=by, at=at)
+        waived = fees.waive(charge.id, reason=reason, by=by, at=at)
+    payments.close_excessive([charge.fee_invoice_id], at=at)
+    return waived

@@ -77,6 +77,7 @@ class Situation:
     is_fee: bool = False
     is_being_paid: bool = False
     is_disputed: bool = False
+    is_charged_back: bool = False
     is_excluded: bool = False
 
     def balance(self, on: date) -> int:
@@ -128,6 +129,7 @@ def _why_not(rule: Rule, invoice: Situation, on: date) -> str:
         (rule.since is not None and first_due_on < rule.since, "it was due before the rule began"),
         (invoice.is_excluded, "no late fees are charged to this customer"),
         (invoice.is_disputed, "it is disputed"),
+        (invoice.is_charged_back, "a bank has not decided about a chargeback of it"),
         (invoice.is_being_paid, "it is being paid"),
         (
             foreign and (rule.shape == FLAT or rule.cap_minor is not None),

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
-from billing import audit, clock, credit_notes, fee_rules, formatting, instalments, invoices, money, payments, seller
+from billing import (
+    audit,
+    chargebacks,
+    clock,
+    credit_notes,
+    fee_rules,
+    formatting,
+    instalments,
+    invoices,
+    money,
+    payments,
+    seller,
+)
 from billing.actors import SYSTEM
 from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Missing, Refusal
@@ -143,14 +155,15 @@ def refuse_waived(charge: FeeCharge) -> None:
 def waive(fee_charge_id: int, *, reason: str, by: Actor, at: datetime) -> FeeCharge:
     """Let a fee go: its document is voided while it had no effect, else a credit note takes back what is left of it.
 
-    The customer reads the reason. Raises NoSuchFee, Invalid, FeeWaived, InvoiceBeingPaid.
+    The customer reads the reason. Close pages that ask for more than is owed by now after the commit.
+    Raises NoSuchFee, Invalid, FeeWaived, InvoiceBeingPaid, InvoiceWrittenOff.
     """
     reason = reason.strip()
     if not 1 <= len(reason) <= LONGEST_REASON:
         raise Invalid({"reason": "Say why, in 500 characters at most. The customer reads it"})
     with transaction():
         charge = get(fee_charge_id)
-        lock(Invoice.select(Invoice.id).where(Invoice.id.in_([charge.invoice_id, charge.fee_invoice_id]))).execute()
+        _lock(charge)
         moved = (
             FeeCharge.update(waived_at=at, waived_by=by.name, waive_reason=reason)
             .where((FeeCharge.id == fee_charge_id) & FeeCharge.waived_at.is_null())
@@ -164,6 +177,13 @@ def waive(fee_charge_id: int, *, reason: str, by: Actor, at: datetime) -> FeeCha
         add_activity(charge.invoice_id, "fee_waived", by=by, at=at, facts=facts)
         audit.record("fee.waived", f"invoice:{charge.fee_invoice_id}", by=by, at=at, facts=facts)
     return get(fee_charge_id)
+
+
+def _lock(charge: FeeCharge) -> None:
+    """The customer, then both invoices by id: the order of all verbs."""
+    lock(Customer.select(Customer.id).where(Customer.id == charge.invoice.customer_id)).get()
+    both = Invoice.id.in_([charge.invoice_id, charge.fee_invoice_id])
+    list(lock(Invoice.select(Invoice.id).where(both).order_by(Invoice.id)))
 
 
 def _take_back(document: Invoice, reason: str, *, by: Actor, at: datetime) -> str:
@@ -275,6 +295,7 @@ def _situation(invoice: Invoice, selling: Seller, at: datetime, disputed: Collec
         is_fee=invoice.kind != "invoice",
         is_being_paid=attempt is not None and (attempt.status == "processing" or attempt.expires_at > at),
         is_disputed=invoice.id in disputed,
+        is_charged_back=bool(chargebacks.open_on([invoice.id])),
         is_excluded=not invoice.customer.late_fees,
     )
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import check, fees, instalments, invoices, seller
+from billing import check, fees, instalments, invoices, payments, seller
 from billing.fee_rules import Rule
 from billing.tables import Attempt, FeeCharge
 from tests.admin.arranged import paying
 from tests.admin.typed import words
+from tests.billing.paying import again
 from tests.portal.scenes import paid
 from tests.web_fixtures import fresh_form_id
 from tests.world import AT, TODAY, content
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from billing.actors import Actor
+    from tests.billing.paying import Sandbox
     from tests.web_fixtures import Client
     from tests.world import World
 
@@ -78,6 +80,19 @@ def test_a_paid_fee_is_waived_into_credit(world: World, sam: Client, charge: Fee
     assert "a credit note takes back the £40.00" in words(page)
     assert waive(sam, charge) == f"/admin/invoices/{charge.fee_invoice_id}"
     assert invoices.get(charge.fee_invoice_id).credited_minor == 40_00
+    assert not check.broken()
+
+
+def test_an_open_page_of_a_fee_is_closed_where_a_credit_note_waives_it(
+    world: World, sandbox: Sandbox, sam: Client, charge: FeeCharge
+) -> None:
+    paid(charge.fee_invoice, 10_00, by=world.bob)
+    attempt = payments.start_checkout(
+        customer_id=world.acme.id, planned=[payments.Planned(charge.fee_invoice_id, 30_00)], nonce="n-1",
+        payer=world.alice, at=AT,
+    )  # fmt: skip
+    assert waive(sam, charge) == f"/admin/invoices/{charge.fee_invoice_id}"
+    assert again(attempt).status == "superseded"
     assert not check.broken()
 
 

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from billing import chargebacks, gateway
+from billing import chargebacks
 from billing.tables import GatewayDifference, Invoice, Refund, Seller
 from tests.admin.typed import words
-from tests.billing import paying
 from tests.billing.money_back import by_hand, paid, things
 from tests.web_fixtures import fresh_form_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from flask import Flask
 
     from billing.actors import Actor
+    from tests.billing import paying
     from tests.web_fixtures import Client
     from tests.world import World
-
-
-@pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[paying.Sandbox]:
-    with paying.running(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(app: Flask, sandbox_process: paying.Sandbox) -> Iterator[paying.Sandbox]:
-    assert app, "the application is made first: it would choose its own gateway"
-    sandbox_process.reset()
-    paying.use(sandbox_process)
-    yield sandbox_process
-    gateway.use(None)
 
 
 def form(**typed: str) -> dict[str, str]:

@@ -7,14 +7,24 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from billing import allocations, check, fee_rules, fees, instalments, invoices, ledger, payments, seller
+from billing import (
+    allocations,
+    check,
+    credit_notes,
+    credits,
+    fees,
+    instalments,
+    invoices,
+    ledger,
+    payments,
+    seller,
+    write_offs,
+)
 from billing.db import transaction
 from billing.errors import Invalid
-from billing.fee_rules import Fee, Rule, Situation, Skipped
-from billing.tables import AuditRow, Contact, Customer, FeeCharge, Invoice, Mail, Payment, Transfer
+from billing.fee_rules import Fee, Rule, Skipped
+from billing.tables import AuditRow, Chargeback, Contact, Customer, FeeCharge, Invoice, Mail, Payment, Transfer
 from tests.portal.scenes import attempted
 from tests.world import AT, TODAY, content
 
@@ -26,172 +36,6 @@ FLAT = Rule(shape="flat", minor=40_00)
 PERCENT = Rule(shape="percent", ppm=50_000)
 YEARLY = Rule(shape="interest", yearly_ppm=80_000)
 TOTAL = 116_400
-
-
-def situation(**more: Any) -> Situation:
-    """1,164.00 that was due on 2 November 2026, and of which nothing came."""
-    usual = Situation(
-        currency="GBP",
-        seller_currency="GBP",
-        locale="en_GB",
-        total_minor=TOTAL,
-        parts=[(DUE, TOTAL)],
-        balances=[(date(2026, 10, 3), TOTAL)],
-    )
-    return replace(usual, **more)
-
-
-def fee(rule: Rule, on: date, **more: Any) -> Fee:
-    decision = fee_rules.decide(rule, situation(**more), on)
-    assert isinstance(decision, Fee), decision
-    return decision
-
-
-def why_not(rule: Rule, on: date, **more: Any) -> str:
-    decision = fee_rules.decide(rule, situation(**more), on)
-    assert isinstance(decision, Skipped), decision
-    return decision.why
-
-
-# The rule alone
-
-
-@pytest.mark.parametrize(
-    ("rule", "on", "minor"),
-    [
-        (FLAT, date(2026, 11, 3), 40_00),
-        (PERCENT, date(2026, 11, 3), 58_20),
-        (replace(FLAT, grace_days=7), date(2026, 11, 10), 40_00),
-        (replace(PERCENT, cap_minor=25_00), date(2026, 11, 3), 25_00),
-        (replace(PERCENT, cap_ppm=10_000), date(2026, 11, 3), 11_64),
-        (replace(PERCENT, cap_minor=25_00, cap_ppm=10_000), date(2026, 11, 3), 11_64),
-        # 116,400 x 8% x 30 / 365 = 765.37
-        (YEARLY, date(2026, 12, 3), 7_65),
-        # Two periods that were missed are one document, rounded once: 1,530.74, not 2 x 765
-        (YEARLY, date(2027, 1, 2), 15_31),
-        (replace(YEARLY, grace_days=10), date(2026, 12, 13), 7_65),
-        (replace(YEARLY, cap_minor=5_00), date(2026, 12, 3), 5_00),
-    ],
-)
-def test_what_a_rule_charges(rule: Rule, on: date, minor: int) -> None:
-    assert fee(rule, on).minor == minor
-
-
-@pytest.mark.parametrize(
-    ("rule", "on", "more", "why"),
-    [
-        (Rule(), date(2027, 1, 1), {}, "no late fee is set"),
-        (FLAT, date(2026, 11, 2), {}, "nothing is overdue"),
-        (replace(FLAT, grace_days=7), date(2026, 11, 9), {}, "the 7 days of grace are not over"),
-        (YEARLY, date(2026, 12, 2), {}, "the next 30 days are not over"),
-        (replace(YEARLY, grace_days=10), date(2026, 12, 12), {}, "the next 30 days are not over"),
-        (FLAT, date(2026, 11, 9), {"is_fee": True}, "it is a fee itself"),
-        (YEARLY, date(2027, 11, 9), {"is_fee": True}, "it is a fee itself"),
-        (FLAT, date(2026, 11, 9), {"is_disputed": True}, "it is disputed"),
-        (FLAT, date(2026, 11, 9), {"is_being_paid": True}, "it is being paid"),
-        (FLAT, date(2026, 11, 9), {"is_excluded": True}, "no late fees are charged to this customer"),
-        (FLAT, date(2026, 11, 9), {"charged_kinds": frozenset({"late_fee"})}, "its late fee is charged already"),
-        (PERCENT, date(2026, 11, 9), {"balances": [(DUE, 0)]}, "nothing is owed"),
-        (replace(FLAT, since=date(2026, 11, 3)), date(2026, 11, 9), {}, "it was due before the rule began"),
-        (FLAT, date(2026, 11, 9), {"currency": "EUR"}, "the rule is in GBP, the invoice in EUR"),
-        (
-            replace(PERCENT, cap_minor=1),
-            date(2026, 11, 9),
-            {"currency": "EUR"},
-            "the rule is in GBP, the invoice in EUR",
-        ),
-        (
-            replace(YEARLY, cap_minor=7_65),
-            date(2027, 1, 2),
-            {"charged_until": date(2026, 12, 3), "charged_minor": 7_65},
-            "its fees have reached the most that is charged",
-        ),
-        (replace(PERCENT, ppm=1), date(2026, 11, 9), {"balances": [(DUE, 100)]}, "it comes to nothing"),
-    ],
-)
-def test_when_nothing_is_charged_and_why(rule: Rule, on: date, more: dict[str, Any], why: str) -> None:
-    assert why_not(rule, on, **more) == why
-
-
-def test_a_share_is_charged_in_any_currency() -> None:
-    assert fee(PERCENT, date(2026, 11, 3), currency="EUR").words.startswith("€1,164.00 was due on 2 November 2026")
-
-
-def test_the_words_tell_how_a_fee_was_worked_out() -> None:
-    assert fee(FLAT, date(2026, 11, 3)).words == (
-        "£1,164.00 was due on 2 November 2026 and is unpaid. The late fee is £40.00."
-    )
-    assert fee(replace(PERCENT, cap_minor=25_00), date(2026, 11, 3)).words == (
-        "£1,164.00 was due on 2 November 2026 and is unpaid. The late fee is 5% of it, £58.20."
-        " Limited to £25.00, the most that is charged."
-    )
-    part_paid = [(date(2026, 10, 3), TOTAL), (date(2026, 11, 23), 66_400)]
-    assert fee(YEARLY, date(2026, 12, 3), balances=part_paid).words == (
-        "Interest at 8% a year (365 days) on what was overdue: £1,164.00 for 20 days (3 Nov 2026 to 22 Nov 2026);"
-        " £664.00 for 10 days (23 Nov 2026 to 2 Dec 2026). It comes to £6.56."
-    )
-
-
-def test_interest_counts_29_february_as_a_day_of_a_year_of_365() -> None:
-    leap = {"parts": [(date(2028, 1, 31), TOTAL)], "balances": [(date(2028, 1, 1), TOTAL)]}
-    found = fee(YEARLY, date(2028, 3, 2), **leap)
-    assert (found.from_on, found.until_on, found.minor) == (date(2028, 2, 1), date(2028, 3, 2), 7_65)
-
-
-def test_interest_is_on_the_parts_that_were_due_each_on_its_own_day() -> None:
-    parts = [(DUE, 16_400), (date(2026, 11, 12), 100_000)]
-    # 10 days of 164.00 and 20 days of 1,164.00: 2,492,000 day-minors
-    assert fee(YEARLY, date(2026, 12, 3), parts=parts).minor == round(2_492_000 * 0.08 / 365)
-
-
-def test_what_came_after_a_chargeback_counts_only_for_the_days_it_was_open() -> None:
-    balances = [(date(2026, 10, 3), TOTAL), (date(2026, 11, 1), 0), (date(2026, 11, 23), TOTAL)]
-    found = fee(YEARLY, date(2026, 12, 3), balances=balances)
-    assert "10 days (23 Nov 2026 to 2 Dec 2026)" in found.words
-    assert found.minor == 2_55
-
-
-AMOUNTS = st.integers(0, 10**9)
-STEPS = st.lists(st.tuples(st.dates(date(2026, 10, 3), date(2027, 12, 1)), AMOUNTS), min_size=1, max_size=8)
-
-
-@given(STEPS, st.integers(1, 12), st.integers(0, 60))
-def test_interest_in_pieces_is_that_of_the_whole_time_but_for_rounding_and_never_compounds(
-    steps: list[tuple[date, int]], periods: int, grace: int
-) -> None:
-    balances = sorted(dict(steps).items())
-    rule, total = replace(YEARLY, grace_days=grace), max(minor for _, minor in balances)
-    first = DUE + timedelta(days=grace + 1)
-    around: dict[str, Any] = {"balances": balances, "parts": [(DUE, total)], "total_minor": total}
-    charged, until = 0, None
-    for period in range(1, periods + 1):
-        on = first + timedelta(days=30 * period)
-        decision = fee_rules.decide(rule, situation(**around, charged_until=until, charged_minor=charged), on)
-        if isinstance(decision, Fee):
-            assert decision.from_on == (until or first)
-            charged, until = charged + decision.minor, decision.until_on
-    days = [first + timedelta(days=at) for at in range(30 * periods if until is None else (until - first).days)]
-    exact = sum(situation(**around).overdue(day, grace) for day in days) * 0.08 / 365
-    if until is not None:
-        assert abs(charged - exact) <= periods / 2 + 1e-3
-
-
-@given(st.integers(1, 10**9), st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 10**9))
-def test_no_fee_goes_beyond_its_caps(total: int, ppm: int, cap_ppm: int, cap_minor: int) -> None:
-    rule = Rule(shape="percent", ppm=ppm, cap_ppm=cap_ppm, cap_minor=cap_minor)
-    around: dict[str, Any] = {"total_minor": total, "parts": [(DUE, total)], "balances": [(DUE, total)]}
-    decision = fee_rules.decide(rule, situation(**around), date(2026, 11, 3))
-    if isinstance(decision, Fee):
-        assert 0 < decision.minor <= min(cap_minor, -(-total * cap_ppm // 1_000_000))
-
-
-def test_a_rule_is_kept_and_read_back_as_it_was() -> None:
-    rule = replace(YEARLY, grace_days=5, cap_ppm=100_000, since=date(2026, 11, 1))
-    assert Rule.stored(rule.as_stored()) == rule
-    assert Rule.stored(Rule().as_stored()) == Rule()
-
-
-# Charging
 
 
 def charging(world: World, rule: Rule) -> None:
@@ -331,6 +175,21 @@ def test_nothing_is_charged_while_it_is_disputed(world: World) -> None:
     assert [one.decision for one in run(disputed=[invoice.id])] == [Skipped("it is disputed")]
 
 
+def test_nothing_is_charged_until_the_bank_has_decided_about_a_chargeback(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    payment = came(invoice, TOTAL, TODAY)
+    Chargeback.insert(
+        id="dp_1", payment=payment.id, status="under_review", reason="fraudulent", currency="GBP", minor=TOTAL,
+        is_refundable=False, respond_by=AT, opened_at=AT, checked_at=AT,
+    ).execute()  # fmt: skip
+    key = credits.CreditKey("payment", payment.id)
+    credits.take_back(key, invoice.id, TOTAL, reason="Its bank took it", by=world.sam, at=AT)
+    assert [one.decision for one in run()] == [Skipped("a bank has not decided about a chargeback of it")]
+    Chargeback.update(status="lost").execute()
+    assert [one.charged is not None for one in run()] == [True]
+
+
 def test_nothing_is_charged_to_a_customer_who_is_left_out(world: World) -> None:
     charging(world, FLAT)
     world.overdue()
@@ -430,6 +289,21 @@ def test_a_fee_is_waived_once_and_with_a_reason(world: World) -> None:
         fees.waive(charge.id, reason="Again", by=world.sam, at=AT)
     with pytest.raises(fees.NoSuchFee):
         fees.waive(charge.id + 1, reason="None", by=world.sam, at=AT)
+
+
+def test_a_fee_that_is_written_off_is_waived_once_that_is_reversed(world: World) -> None:
+    charging(world, FLAT)
+    invoice = world.overdue()
+    run()
+    charge = the_fee(invoice)
+    write_offs.create(charge.fee_invoice_id, reason="Gone", by=world.sam, at=AT)
+    with pytest.raises(credit_notes.InvoiceWrittenOff):
+        fees.waive(charge.id, reason="A favour", by=world.sam, at=AT)
+    assert the_fee(invoice).waived_at is None
+    write_offs.reverse(charge.fee_invoice_id, reason="To waive it", by=world.sam, at=AT)
+    fees.waive(charge.id, reason="A favour", by=world.sam, at=AT)
+    assert credits.available(world.acme.id, "GBP") == []
+    assert not check.broken()
 
 
 def test_a_waive_that_is_refused_leaves_the_fee_as_it_was(world: World) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import check, db, users
+from billing import check, db, instalments, users
 from billing.tables import Attempt, Customer, Invoice, Mail, Payment
 from tests import databases, servers
 from tests.servers import free_port, running, until
@@ -163,6 +163,13 @@ def test_the_business_adds_up_and_has_an_invoice_in_every_state(planted: TestDat
     assert (False, True, True) in dated, "partly paid and overdue"
     assert (False, False, True) in dated, "overdue"
     assert (False, False, False) in dated, "open"
+    in_parts = [one for one in Invoice.select().where(Invoice.parts > 0) if one.balance_minor < one.total_minor]
+    assert in_parts
+    for one in in_parts:
+        assert {part.settled_minor for part in instalments.of(one)} <= {
+            0,
+            *(part.minor for part in instalments.of(one)),
+        }
     assert {one.currency for one in Customer.select()} == {"GBP", "EUR", "JPY"}
     assert {attempt.status for attempt in Attempt.select()} == {"succeeded"}
 
@@ -225,6 +232,7 @@ def test_the_launcher_starts_all_and_stops_all_and_a_second_start_keeps_the_data
         for words in (
             f"http://localhost:{first.ports[0]}",
             seed_words.STAFF_EMAIL,
+            seed_words.SECOND_EMAIL,
             seed_words.CUSTOMER_EMAIL,
             "/demo/mail",
             "4242 4242 4242 4242",

@@ -278,13 +278,14 @@ def _stop_all(parts: list[Part]) -> None:
 
 def _welcome(folder: Path, ports: Ports, kept: dict[str, str]) -> str:
     address = f"http://localhost:{ports.web}"
-    staff, customer = seed_words.STAFF_EMAIL, seed_words.CUSTOMER_EMAIL
+    staff, second, customer = seed_words.STAFF_EMAIL, seed_words.SECOND_EMAIL, seed_words.CUSTOMER_EMAIL
     return f"""
   Remit demo            {address}
   No money moves: cards are paid at a sandbox, and every mail is caught.
 
   Billing team          {address}/admin/login
                         {staff}   {kept["staff_password"]}
+  A second person       {second}, with the same password; approves what one person alone may not do
   Customer              {address}/login
                         {customer}   {kept["customer_password"]}
   Caught mails          {address}/demo/mail

@@ -223,9 +223,8 @@ class _Garden:
             soon = self._between(at, at + timedelta(days=9))
             self._later(soon, lambda at: seed_money.transfer_early(invoice, by=self.sam, at=at))
         elif fate == "in_parts":
-            third = invoice.total_minor * 3 // 10
             soon = self._between(at, at + timedelta(days=4))
-            self._later(soon, lambda at: seed_money.transfer(invoice, third, by=self.sam, at=at))
+            self._later(soon, lambda at: seed_money.transfer_first_part(invoice, by=self.sam, at=at))
         elif fate == "credited":
             self._later(usual, lambda at: seed_money.credit_a_part(invoice, **two, at=at))
         elif fate == "returned":

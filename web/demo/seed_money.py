@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import clock, credit_notes, early_discounts, fees, payments, seller, write_offs
+from billing import clock, credit_notes, early_discounts, fees, instalments, payments, seller, write_offs
 from billing.credit_notes import CreditContent, Destinations, RefundPart
 from billing.payments import Planned, Received
 from billing.seller import SellerPolicy
@@ -39,6 +39,13 @@ def transfer_early(invoice: Invoice, *, by: Actor, at: datetime) -> None:
     """The payer took the discount for paying early, or paid in full where it was too late for that."""
     offer = early_discounts.offer(invoice, clock.day_of(at, words.SELLER.time_zone))
     transfer(invoice, offer.pay_minor if offer else invoice.balance_minor, by=by, at=at)
+
+
+def transfer_first_part(invoice: Invoice, *, by: Actor, at: datetime) -> None:
+    """The payer keeps to the schedule so far: the first part came, to the last penny."""
+    first = instalments.next_open(invoice)
+    assert first is not None, "the demo's schedules are frozen before anything is paid"
+    transfer(invoice, first.open_minor, by=by, at=at)
 
 
 def credit_a_part(invoice: Invoice, *, by: Actor, second: Actor, at: datetime) -> None:

@@ -32,9 +32,10 @@ SELLER = SellerDetails(
 )
 SELLER_EMAIL = SELLER.email
 STAFF_EMAIL = "sam@alderandfinch.example"
+SECOND_EMAIL = "ada@alderandfinch.example"
 STAFF: tuple[tuple[str, str, Role], ...] = (
     (STAFF_EMAIL, "Sam Reyes", "admin"),
-    ("ada@alderandfinch.example", "Ada Osei", "approver"),
+    (SECOND_EMAIL, "Ada Osei", "approver"),
     ("vic@alderandfinch.example", "Vic Lund", "viewer"),
 )
 CUSTOMER_EMAIL = "ines@harbourroasters.example"

@@ -10,6 +10,7 @@ from billing import documents, payments
 from billing.errors import Missing
 from portal import portal
 from portal.credits import REFUNDS
+from portal.invoices import on_day
 from portal.payments import seen_by_asker
 from web import downloads, hx
 from web.limits import coarse
@@ -37,6 +38,7 @@ def show_payments() -> Response:
         page=page,
         next=url_for(".payments", after=page.after) if page.after else None,
         refund_words=REFUNDS,
+        on_day=on_day,
     )
 
 

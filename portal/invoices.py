@@ -122,7 +122,7 @@ def theirs(number: str) -> Invoice:
 def page_of(invoice: Invoice, *, problem: str = "", status: int = 200) -> Response:
     """The page of an invoice, or its pay panel alone where that is to be swapped; `problem` says why paying failed."""
     filters.speak(invoice.frozen["locale"])
-    context = _pay_panel(invoice) | {"invoice": invoice, "problem": problem, "on_day": _on_day}
+    context = _pay_panel(invoice) | {"invoice": invoice, "problem": problem, "on_day": on_day}
     if not hx.wants_fragment():
         events = invoices.activities(invoice.id, customer_sees_only=True)
         context |= {
@@ -156,7 +156,7 @@ def _list(customer: Customer, tab: str, q: str, page: InvoicePage, summary: Port
         "next": url_for(".invoices", tab=tab, q=q or None, after=page.after) if page.after else None,
         "first": None if page.first else url_for(".invoices", tab=tab, q=q or None),
         "last_payment": None if rows or q or tab not in {"open", "overdue"} else payments.last_of(customer.id),
-        "on_day": _on_day,
+        "on_day": on_day,
     }
 
 
@@ -166,7 +166,7 @@ def _listed(row: InvoiceRow, attempt: Flight | None) -> Listed:
         row,
         status,
         due_of(row),
-        _on_day(row.paid_at) if row.paid_at and status == "paid" else None,
+        on_day(row.paid_at) if row.paid_at and status == "paid" else None,
         payable=row.balance_minor > 0 and status != "processing",
         attempt=attempt,
     )
@@ -182,7 +182,7 @@ def due_of(invoice: Invoice | InvoiceRow) -> Due | None:
     return Due(words, None if named else invoice.next_due_on, late=days < 0, soon=0 <= days <= SOON.days)
 
 
-def _on_day(at: datetime) -> date:
+def on_day(at: datetime) -> date:
     """The seller's calendar day of an instant."""
     return clock.day_of(at, filters.current_seller().time_zone)
 

@@ -86,12 +86,13 @@ class Flight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the payer is told: where the attempt stands, and the receipt once money came."""
+    """What the payer is told: where the attempt stands, and once money came the receipt and the credit used with it."""
 
     attempt: Attempt
     state: OutcomeState
     numbers: tuple[str, ...]
     receipt: Receipt | None
+    credit: tuple[AppliedTo, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +245,21 @@ def outcome(attempt: Attempt, *, at: datetime, returned: bool = False) -> Outcom
         state=_state(attempt, payment, at, returned=returned),
         numbers=invoice_numbers(attempt),
         receipt=None if payment is None else receipt(payment.id),
+        credit=() if payment is None else _credit_used(attempt),
     )
+
+
+def _credit_used(attempt: Attempt) -> tuple[AppliedTo, ...]:
+    """The credit that was planned with an attempt, as far as it stands on its invoices, in their order."""
+    used: dict[int, AppliedTo] = {}
+    for planned in attempt.planned_credits.order_by(PlannedCredit.invoice, PlannedCredit.id):
+        source, invoice = planned.payment or planned.credit_note, planned.invoice
+        minor = min(planned.minor, allocations.applied_to(source, invoice.id))
+        if minor > 0:
+            minor += used[invoice.id].minor if invoice.id in used else 0
+            number, balance, currency = str(invoice.number), invoice.balance_minor, invoice.currency
+            used[invoice.id] = AppliedTo(number=number, minor=minor, balance_minor=balance, currency=currency)
+    return tuple(used.values())
 
 
 def _state(attempt: Attempt, payment: Payment | None, at: datetime, *, returned: bool) -> OutcomeState:

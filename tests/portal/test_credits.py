@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import check, credits, documents, payments
+from billing import check, documents, payments
 from billing.credits import CreditKey
 from billing.tables import Attempt, Chargeback, Invoice, Payment, Refund
 from tests.billing import paying
@@ -46,7 +46,7 @@ def test_a_credit_says_from_what_and_where_it_went(world: World, sign_in_as: Sig
     invoice, credit = world.issued(), kept(world.acme, 50_000)
     kept(world.globex, 77_700)
     key = CreditKey("payment", credit.id)
-    credits.apply(key, invoice.id, 20_000, customer_id=world.acme.id, by=world.alice, at=AT)
+    payments.apply_credit(key, invoice.id, 20_000, customer_id=world.acme.id, by=world.alice, at=AT)
     text = sign_in_as(world.alice).get("/credits").text
     assert "You paid in advance" in text
     assert "£300.00 left" in text
@@ -133,6 +133,7 @@ def test_past_payments_tell_what_they_paid_and_what_was_sent_back(world: World, 
     assert "could not be sent back" in text
     assert text.count("£10.00") == 2
     assert "555" not in text
+    assert "Today, " not in text, "a transfer has a day and no time of day"
 
 
 def test_past_payments_tell_what_the_payers_bank_took_back(world: World, sign_in_as: SignIn) -> None:

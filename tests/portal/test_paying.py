@@ -72,6 +72,8 @@ def test_three_ticked_invoices_and_a_credit_are_paid_at_once(
     settle(sandbox, reply)
     assert [balance_of(invoice) for invoice in three] == [0, 0, 0]
     assert payments.credit_in(world.acme.id, "GBP") == 0
+    told = re.sub(r"<[^>]+>|\s+", " ", browser.get(f"/payments/{Attempt.get().id}").text)
+    assert f"From your credit, on {three[0].number} £200.00" in " ".join(told.split())
 
 
 def test_a_list_lets_two_be_ticked_but_one_is_paid_by_itself(world: World, sign_in_as: SignIn) -> None:

@@ -1,7 +1,7 @@
 """What autopay will charge, and when: by the invoice's due days, the consent, and the tries so far.
 
 A cycle is one due day of one invoice under one consent: at most MOST_TRIES tries belong to it. With instalments each
-due day begins a new cycle, which charges all that is due by then.
+due day begins a new cycle, which charges all that is due by then. The first try waits for the day that was told.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from billing import audit, cards, instalments, invoices, payments
+from billing.autopay import notice
 from billing.db import lock, transaction
 from billing.errors import Missing
 from billing.invoices.activities import add_activity
@@ -57,10 +58,10 @@ def coming(invoice: Invoice, on: date) -> Coming | None:
         return None
     assert invoice.next_due_on is not None, "an open invoice falls due"
     due = cycle_of(invoice, on)
-    number, day = _next_try(due, last_of_cycle(invoice, due, consent))  # it may have been tried before its day
-    if number is None or day is None:
+    number, day = _next_try(invoice, due, consent, on)  # it may have been tried before its day
+    if number is None:
         return None
-    when = max(day, on)
+    when = max(day or notice.day_after(on, due), on)
     return Coming(card_words=consent.card.words, on=when, minor=due_by(invoice, when), try_number=number)
 
 
@@ -73,12 +74,12 @@ def schedule(customer_id: int, on: date) -> list[Planned]:
 
 
 def _charges(invoice: Invoice, on: date) -> list[Planned]:
-    """What of an open invoice would be charged on which days: what is overdue today, each later part on its own."""
+    """What of an open invoice would be charged on which days: what is due by today at once, the rest after notice."""
     assert invoice.next_due_on is not None, "an open invoice falls due"
     parts = [(part.due_on, part.open_minor) for part in instalments.of(invoice) if part.open_minor]
     sums: Counter[date] = Counter()
     for due_on, minor in parts or [(invoice.next_due_on, invoice.balance_minor)]:
-        sums[max(due_on, on)] += minor
+        sums[on if due_on <= on else notice.day_after(on, due_on)] += minor
     number, currency = str(invoice.number), invoice.currency
     return [Planned(number=number, on=day, minor=minor, currency=currency) for day, minor in sorted(sums.items())]
 
@@ -114,8 +115,8 @@ def skip(invoice_id: int, *, customer_id: int, skips: bool, by: Actor, at: datet
         audit.record("autopay.skipped", f"invoice:{invoice_id}", by=by, at=at, facts={"skips": skips})
 
 
-def candidates(first: date, until: date) -> Iterator[Invoice]:
-    """The open invoices under a live consent that fall due from `first` until before `until`, by id."""
+def candidates(until: date) -> Iterator[Invoice]:
+    """The open invoices under a live consent that fall due before a day, by id."""
     after = 0
     while True:
         found = list(
@@ -125,7 +126,6 @@ def candidates(first: date, until: date) -> Iterator[Invoice]:
                 (Invoice.balance_minor > 0)
                 & (Invoice.status == "issued")
                 & ~Invoice.skips_autopay
-                & (Invoice.next_due_on >= first)
                 & (Invoice.next_due_on < until)
                 & (Invoice.id > after)
             )
@@ -143,10 +143,20 @@ def try_now(invoice: Invoice, consent: Autopay, on: date) -> tuple[date, int] | 
     if not _may_be_charged(invoice) or invoice.next_due_on is None or invoice.next_due_on > on:
         return None
     due = cycle_of(invoice, on)
-    number, day = _next_try(due, last_of_cycle(invoice, due, consent))
+    number, day = _next_try(invoice, due, consent, on)
     if number is None or day is None or day > on:
         return None
     return due, number
+
+
+def to_tell(invoice: Invoice, consent: Autopay, on: date) -> tuple[date, date] | None:
+    """The due day of the cycle whose charge is to be told by now, and the day it is charged; None where none is."""
+    if not _may_be_charged(invoice) or try_now(invoice, consent, on) is not None:
+        return None
+    due = cycle_of(invoice, on + notice.AHEAD)
+    if due > on + notice.AHEAD or last_of_cycle(invoice, due, consent) is not None:
+        return None
+    return due, notice.first_day(invoice, due, consent, on) or notice.day_after(on, due)
 
 
 def due_by(invoice: Invoice, on: date) -> int:
@@ -175,9 +185,11 @@ def last_of_cycle(invoice: Invoice, due: date, consent: Autopay) -> AutopayRun |
     return found
 
 
-def _next_try(due: date, last: AutopayRun | None) -> tuple[int | None, date | None]:
+def _next_try(invoice: Invoice, due: date, consent: Autopay, on: date) -> tuple[int | None, date | None]:
+    """The number and the day of a cycle's next try; the first has no day until it was told."""
+    last = last_of_cycle(invoice, due, consent)
     if last is None:
-        return 1, due
+        return 1, notice.first_day(invoice, due, consent, on)
     if last.outcome == "declined" and last.next_on is not None and last.try_number < MOST_TRIES:
         return last.try_number + 1, last.next_on
     return None, None

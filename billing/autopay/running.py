@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from peewee import IntegrityError
@@ -27,7 +27,7 @@ from billing.payments.planning import record
 from billing.tables import Attempt, Autopay, AutopayRun, Card, Customer, Invoice
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def run_due(on: date, *, at: datetime) -> Ran:
         outcome = _safely(run, on, at)
         if outcome != run.outcome or not outcome:
             ran.count(outcome)
-    for invoice in candidates(date.min, on + timedelta(days=1)):
+    for invoice in candidates(on + timedelta(days=1)):
         if ran.unanswered >= MOST_UNANSWERED:
             log.warning("autopay: no answer from the provider, the rest waits")
             break

@@ -5,27 +5,29 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from billing import cards, links, outbox, payments
-from billing.autopay.choosing import candidates, due_by
+from billing import cards, links, outbox
+from billing.autopay import notice
+from billing.autopay.choosing import candidates, due_by, to_tell
 from billing.cards import consent as consents
-from billing.db import transaction
+from billing.db import lock, transaction
+from billing.tables import Customer, Invoice
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from billing.tables import Autopay, AutopayRun, Invoice
-
-TOLD_DAYS = 3  # before the charge
+    from billing.tables import Autopay, AutopayRun
 
 
 def tell_upcoming(on: date, *, at: datetime) -> int:
-    """Mail of what will be charged within TOLD_DAYS, once per invoice, due day and person; gives how many mails."""
+    """Mail of what will be charged, so that it is known notice.AHEAD before; once per invoice, due day and person.
+
+    Gives how many mails. What is told too late for its due day is charged later, on the day the mail names.
+    """
     queued = 0
-    for invoice in candidates(on + timedelta(days=1), on + timedelta(days=TOLD_DAYS + 1)):
-        with transaction():
-            consent = cards.live(invoice.customer_id)
-            if consent is not None and not payments.unfinished(invoice.id):
-                queued += _tell_one(invoice, consent, at=at)
+    for invoice in candidates(on + notice.AHEAD + timedelta(days=1)):
+        consent = cards.live(invoice.customer_id)
+        if consent is not None and to_tell(invoice, consent, on) is not None:
+            queued += _tell_one(invoice.id, on, at=at)
     return queued
 
 
@@ -38,22 +40,29 @@ def tell_failure(run: AutopayRun, invoice: Invoice, consent: Autopay, facts: dic
             _queue("autopay_failed", email, name, key, facts | {"link_id": link_id}, invoice, at=at)
 
 
-def _tell_one(invoice: Invoice, consent: Autopay, *, at: datetime) -> int:
-    due_on = invoice.next_due_on
-    assert due_on is not None, "an open invoice falls due"
+def _tell_one(invoice_id: int, on: date, *, at: datetime) -> int:
+    """Tell everybody who was not told yet of the same day."""
     queued = 0
-    for email, name in consents.people_of(consent):
-        key = f"autopay-upcoming:{invoice.id}:{due_on}:{consent.id}:{email}"
-        if outbox.is_queued(key):
-            continue
-        context = {
-            "minor": due_by(invoice, due_on),
-            "on": due_on.isoformat(),
-            "card": consent.card.words,
-            "link_id": links.create(invoice, recipient=email, at=at),
-        }
-        _queue("autopay_upcoming", email, name, key, context, invoice, at=at)
-        queued += 1
+    with transaction():
+        owner = Invoice.get_by_id(invoice_id).customer_id
+        lock(Customer.select(Customer.id).where(Customer.id == owner)).get()
+        invoice, consent = Invoice.get_by_id(invoice_id), cards.live(owner)
+        told = to_tell(invoice, consent, on) if consent is not None else None
+        if consent is None or told is None:
+            return 0
+        due, charged_on = told
+        for email, name in consents.people_of(consent):
+            key = notice.key(invoice, due, consent, email)
+            if outbox.is_queued(key):
+                continue
+            context = {
+                "minor": due_by(invoice, charged_on),
+                "on": charged_on.isoformat(),
+                "card": consent.card.words,
+                "link_id": links.create(invoice, recipient=email, at=at),
+            }
+            _queue(notice.EVENT, email, name, key, context, invoice, at=at)
+            queued += 1
     return queued
 
 

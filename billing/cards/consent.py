@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from billing.actors import Actor
 
-CONSENT_VERSION = "2026-11"
+CONSENT_VERSION = "2026-11.2"
 CARD_TO_COME = "the card that is saved on the next page"
 
 
@@ -34,8 +34,8 @@ def consent_text(customer_id: int, card_words: str = CARD_TO_COME) -> str:
     return (
         f"{selling.legal_name} may charge {card_words} for the invoices of {buying.legal_name}: what is still to be "
         "paid on each, on the day it falls due, and today where that day has passed. If the bank declines, it is "
-        "tried again after 3, 5 and 7 days, then no more. Before each later charge we email you, 3 days ahead. "
-        "You can turn this off at any time."
+        "tried again after 3, 5 and 7 days, then no more. Before each later charge we email you, 3 days ahead; where "
+        "an invoice falls due sooner, it is charged 3 days after that email. You can turn this off at any time."
     )
 
 

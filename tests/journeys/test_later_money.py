@@ -97,6 +97,8 @@ def test_autopay_that_is_declined_says_why_and_tries_again(chromium: Browser, at
         bank.control(f"payment_methods/{card}/decline", code="insufficient_funds")
         number = ways.issue(deal.staff, at_work, "Redruth Rope", "50", terms_days="0")
         at_work.flask("run-autopay")
+        assert at_work.mail("£60.00 will be charged on", number).recipient == deal.email
+        at_work.flask("run-autopay", "--on", _day(3))
         mail = at_work.mail("Not charged: £60.00", number)
         assert mail.recipient == deal.email
         why = "because there was not enough money on the card. We try again on"
@@ -104,7 +106,7 @@ def test_autopay_that_is_declined_says_why_and_tries_again(chromium: Browser, at
         deal.says(number, f"Visa ending 4242 was not charged, {why}")
         deal.well(page)
         bank.control(f"payment_methods/{card}/decline", code="")
-        at_work.flask("run-autopay", "--on", _day(3))
+        at_work.flask("run-autopay", "--on", _day(6))
         assert at_work.mail("Receipt: £60.00 paid to", number).recipient == deal.email
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
@@ -116,6 +118,7 @@ def test_autopay_whose_bank_asks_is_confirmed_by_its_holder(chromium: Browser, a
         ways.save_card(deal, ASKS_ALWAYS, asked=True)
         number = ways.issue(deal.staff, at_work, "Truro Tiles", "75", terms_days="0")
         at_work.flask("run-autopay")
+        at_work.flask("run-autopay", "--on", _day(3))
         mail = at_work.mail("Please confirm: £90.00", number)
         assert mail.recipient == deal.email
         assert "your bank wants you to confirm the payment" in mail.text()

@@ -79,6 +79,7 @@ EVERYTHING = (
     "hear of a card",
     "sweep cards",
     "pay with a saved card",
+    "tell autopay",
     "run autopay",
     "turn autopay off",
     "remove a card",
@@ -139,4 +140,5 @@ class Business(BillingRules, BackRules, LateRules, ReceivingRules):
         elif job == 4:
             self.compare(pays_out=also, tenths=tenths)
         else:
+            self.autopay_tells()
             self.autopay_runs(fault)

@@ -47,6 +47,9 @@ class LateRules(PayingRules):
         if consent is not None:
             self.bank.cards[str(consent.card.stripe_id)].mood = self.pick(MOODS, mood)
         self._leap_to_due(bill, timedelta(days=1))
+        self.autopay_tells()
+        self.now += timedelta(days=3)
+        self.happens("clock moves")
         self.autopay_runs(fault)
 
     def _leap_to_due(self, bill: Bill, beyond: timedelta) -> None:
@@ -173,6 +176,10 @@ class LateRules(PayingRules):
         asked = [money.id for money in self.bank.monies.values() if money.status == "requires_action"]
         self.bank.answer(self.pick(asked, which), agrees=agrees)
         self.happens("holder confirms" if agrees else "holder does not confirm")
+
+    def autopay_tells(self) -> None:
+        """The worker mails what autopay will charge; nothing else changes."""
+        self.ask("tell autopay", lambda: autopay.tell_upcoming(self.today, at=self.now), must=True, keeps=MONEY)
 
     def autopay_runs(self, fault: Fault) -> None:
         """The worker charges what falls due under a consent; what came of each is known, or asked again."""

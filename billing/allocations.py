@@ -75,11 +75,21 @@ def lock_source(source: Source) -> Source:
     return payment
 
 
-def apply(source: Source, invoice_id: int, minor: int, *, ref: str, on: date, at: datetime) -> Invoice:
+def apply(
+    source: Source,
+    invoice_id: int,
+    minor: int,
+    *,
+    ref: str,
+    on: date,
+    at: datetime,
+    paid_at: datetime | None = None,
+) -> Invoice:
     """Apply `minor` (> 0) of a payment or credit note to an invoice that the caller has locked; gives the invoice.
 
     `ref` names the application for good; `on` is the day it counts for. When nothing is left to pay, the invoice
-    is paid since the money came. Raises AllocationExceedsOpenBalance, NotEnoughLeft.
+    is paid since `paid_at`, when money came for it (default: `at`), but never since before it was issued.
+    Raises AllocationExceedsOpenBalance, NotEnoughLeft.
     """
     assert minor > 0, "an application moves money forward"
     before: Invoice = Invoice.get_by_id(invoice_id)
@@ -92,7 +102,7 @@ def apply(source: Source, invoice_id: int, minor: int, *, ref: str, on: date, at
     _write(now, invoice_id, minor, reason=reason, ref=ref, at=at)
     _post(now, invoice_id, minor, ref=ref, on=on, at=at, back=False)
     _note_left_over(now)
-    Invoice.update(paid_at=at if isinstance(source, CreditNote) else source.received_at).where(
+    Invoice.update(paid_at=max(paid_at or at, before.issued_at)).where(
         (Invoice.id == invoice_id)
         & (Invoice.status == "issued")
         & (Invoice.balance_minor == 0)

@@ -15,7 +15,7 @@ from billing import allocations, audit, clock, formatting, seller
 from billing.db import lock, transaction
 from billing.errors import Conflict, Missing
 from billing.invoices.activities import add_activity
-from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Customer, Invoice, Payment, PlannedCredit
+from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Invoice, Payment, PlannedCredit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,34 +142,15 @@ def source_of(key: CreditKey) -> Source:
     return source
 
 
-def apply(key: CreditKey, invoice_id: int, minor: int, *, customer_id: int, by: Actor, at: datetime) -> Invoice:
+def apply_locked(
+    source: Source, invoice_id: int, minor: int, *, by: Actor, at: datetime, paid_at: datetime | None = None
+) -> Invoice:
     """Apply `minor` (> 0) of a credit to an open invoice of the same customer; gives the invoice as it stands.
 
-    For a customer's own choice and for staff alike. Raises Missing, NoSuchCredit, CreditHeld, NotEnoughLeft,
+    Inside the caller's transaction, who has locked the customer and the invoice, and writes the audit row. `paid_at`
+    is when money came that was meant for it; credit pays at the moment it is used. Raises Missing, NotEnoughLeft,
     AllocationExceedsOpenBalance.
     """
-    with transaction():
-        lock(Customer.select(Customer.id).where(Customer.id == customer_id)).get_or_none()
-        lock(Invoice.select(Invoice.id).where(Invoice.id == invoice_id)).get_or_none()
-        source = _source(key)
-        if source is None or source.customer_id != customer_id:
-            raise NoSuchCredit
-        credit = credit_of(allocations.lock_source(source))
-        if credit.available_minor < minor <= credit.free_minor:
-            raise CreditHeld(credit)
-        after = apply_locked(source, invoice_id, minor, by=by, at=at)
-        audit.record(
-            "credit.applied",
-            f"invoice:{invoice_id}",
-            by=by,
-            at=at,
-            facts={"credit": str(key), "minor": minor, "currency": source.currency},
-        )
-    return after
-
-
-def apply_locked(source: Source, invoice_id: int, minor: int, *, by: Actor, at: datetime) -> Invoice:
-    """As apply, inside the caller's transaction, who has locked the invoice and writes the audit row."""
     invoice: Invoice | None = Invoice.get_or_none(
         (Invoice.id == invoice_id) & (Invoice.customer == source.customer_id) & (Invoice.status == "issued")
     )
@@ -177,7 +158,7 @@ def apply_locked(source: Source, invoice_id: int, minor: int, *, by: Actor, at: 
         raise Missing("We cannot find that invoice.")
     on = clock.day_of(at, seller.get().time_zone)
     ref = _next_ref(source, invoice_id)
-    after = allocations.apply(source, invoice_id, minor, ref=ref, on=on, at=at)
+    after = allocations.apply(source, invoice_id, minor, ref=ref, on=on, at=at, paid_at=paid_at)
     facts = {
         "credit": source.number if isinstance(source, CreditNote) else source.reference,
         "minor": minor,

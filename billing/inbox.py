@@ -149,7 +149,7 @@ def apply(payment_id: int, planned: Sequence[Planned], *, customer_id: int, by: 
         _reopen(locked, customer_id, by=by, at=at)
         on = clock.day_of(payment.received_at, seller.get().time_zone)
         for plan in sorted(planned):
-            credits.apply_locked(source, plan.invoice_id, plan.minor, by=by, at=at)
+            credits.apply_locked(source, plan.invoice_id, plan.minor, by=by, at=at, paid_at=payment.received_at)
             early_discounts.take_if_earned(plan.invoice_id, paid_on=on, by=by, at=at)
         facts = {
             "payment": payment.reference,

@@ -92,7 +92,7 @@ def use_credit(key: str) -> AnyResponse:
     if not _MINOR.fullmatch(minor) or int(minor) < 1:
         abort(400)
     invoice = payments.numbered(customer.id, [number])[0]
-    after = credits.apply(
+    after = payments.apply_credit(
         credits.key_of(key), invoice.id, int(minor), customer_id=customer.id, by=person().actor, at=clock.now()
     )
     shown = formatting.money(int(minor), after.currency, locale=filters.locale())

@@ -16,6 +16,7 @@ from billing.payments.checkout import (
     start_checkout,
     take_over,
 )
+from billing.payments.crediting import apply_credit
 from billing.payments.history import (
     PastCredit,
     PastPayment,
@@ -138,6 +139,7 @@ __all__ = [
     "Unallocated",
     "Wish",
     "applied_on",
+    "apply_credit",
     "assign_customer",
     "attempt_for",
     "booked",

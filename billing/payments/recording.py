@@ -359,7 +359,8 @@ def _apply(
     applied: dict[int, int] = {}
     for part in sorted(received.parts):
         ref = f"payment:{payment.id}:invoice:{part.invoice_id}"
-        after = allocations.apply(payment, part.invoice_id, part.minor, ref=ref, on=on, at=at)
+        came_at = payment.received_at
+        after = allocations.apply(payment, part.invoice_id, part.minor, ref=ref, on=on, at=at, paid_at=came_at)
         facts = {
             "payment": payment.reference,
             "minor": part.minor,

@@ -262,7 +262,7 @@ def _apply(payment: Payment, plan: Plan, *, by: Actor, at: datetime) -> dict[int
         if minor <= 0:
             continue
         ref = f"payment:{payment.id}:invoice:{invoice.id}"
-        after = allocations.apply(payment, invoice.id, minor, ref=ref, on=on, at=at)
+        after = allocations.apply(payment, invoice.id, minor, ref=ref, on=on, at=at, paid_at=payment.received_at)
         invoices.add_activity(
             invoice.id,
             "paid",

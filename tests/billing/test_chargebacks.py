@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import chargebacks, credits, gateway, refunds
+from billing import chargebacks, credits, gateway, payments, refunds
 from billing.credits import CreditKey
 from billing.tables import Activity, Chargeback, ChargebackMovement, Invoice, Mail, Payment
 from tests.billing import paying
@@ -77,7 +77,7 @@ def test_money_that_comes_back_is_credit_for_staff_to_apply(world: World, sandbo
     after = Payment.get_by_id(payment.id)
     assert (after.waiting, after.kept_reason) == (True, "chargeback_won")
     assert books("card_clearing") == balance_there(sandbox)
-    credits.apply(
+    payments.apply_credit(
         CreditKey("payment", payment.id), invoice.id, payment.minor, customer_id=world.acme.id, by=world.sam, at=AT
     )
     assert owed(invoice) == 0

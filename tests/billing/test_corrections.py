@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import approvals, check, corrections, credit_notes, credits, customers, invoices, outbox, write_offs
+from billing import (
+    approvals,
+    check,
+    corrections,
+    credit_notes,
+    credits,
+    customers,
+    invoices,
+    outbox,
+    payments,
+    write_offs,
+)
 from billing.errors import Invalid
 from billing.tables import Activity, Allocation, Counter, CreditNote, Invoice, Mail, Seller
 from tests.admin.arranged import paying
@@ -54,7 +65,9 @@ def paid_with_credit(world: World, invoice: Invoice, minor: int) -> None:
         destinations=credit_notes.Destinations(),
     )  # fmt: skip
     other = credit_notes.create(world.issued().id, said, by=world.sam, at=AT)
-    credits.apply(credits.key_of_source(other), invoice.id, minor, customer_id=invoice.customer_id, by=world.sam, at=AT)
+    payments.apply_credit(
+        credits.key_of_source(other), invoice.id, minor, customer_id=invoice.customer_id, by=world.sam, at=AT
+    )
 
 
 def test_the_replacement_begins_with_the_content_of_the_original(world: World) -> None:

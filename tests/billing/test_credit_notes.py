@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from peewee import DatabaseError
 
-from billing import approvals, check, credit_notes, credits, customers, db, documents, invoices, ledger
+from billing import approvals, check, credit_notes, credits, customers, db, documents, invoices, ledger, payments
 from billing.actors import SYSTEM
 from billing.credit_notes import CreditContent, Destinations, LinePart
 from billing.errors import Invalid, Missing, Refusal
@@ -328,7 +328,7 @@ def test_what_the_invoice_paid_off_meanwhile_stays_credit(world: World) -> None:
     credit_notes.issue_amount(invoice.id, 16_000, reason_code="early_payment", reason="Paid early", by=SYSTEM, at=AT)
     other = world.issued()
     credit = credit_notes.create(other.id, of_amount(10_000, Destinations()), by=world.sam, at=AT)
-    credits.apply(
+    payments.apply_credit(
         credits.CreditKey("credit_note", credit.id), invoice.id, 10_000, customer_id=world.acme.id, by=world.sam, at=AT
     )
     decided = credit_notes.decide(note.id, approved=True, note="", by=world.ada, at=AT)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import approvals, check, corrections, credit_notes, credits, invoices, refunds
+from billing import approvals, check, corrections, credit_notes, credits, invoices, payments, refunds
 from billing.credit_notes import CreditContent, Destinations, RefundPart
 from billing.tables import Invoice, Refund, Seller
 from tests.billing.money_back import by_hand, paid
@@ -31,7 +31,9 @@ def again(invoice: Invoice) -> Invoice:
 
 def paid_by_hand(world: World, minor: int = 116_400) -> Invoice:
     invoice, payment = world.issued(), by_hand(world, minor)
-    credits.apply(credits.key_of_source(payment), invoice.id, minor, customer_id=world.acme.id, by=world.sam, at=AT)
+    payments.apply_credit(
+        credits.key_of_source(payment), invoice.id, minor, customer_id=world.acme.id, by=world.sam, at=AT
+    )
     return invoice
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import check, corrections, credit_notes, credits, early_discounts, invoices, ledger, write_offs
+from billing import check, corrections, credit_notes, credits, early_discounts, invoices, ledger, payments, write_offs
 from billing.credit_notes import CreditContent, Destinations, InvoiceWrittenOff
 from billing.db import transaction
 from billing.tables import CreditNote, Invoice, Seller, WriteOff
@@ -112,7 +112,7 @@ def test_no_early_discount_is_given_where_a_part_was_written_off(world: World) -
         shape="amount", reason_code="goodwill", reason="Late", gross_minor=minor, destinations=Destinations()
     )
     key = credits.key_of_source(credit_notes.create(world.issued(world.acme).id, kept, by=world.sam, at=AT))
-    credits.apply(key, invoice.id, minor, customer_id=world.acme.id, by=world.sam, at=AT)
+    payments.apply_credit(key, invoice.id, minor - 1, customer_id=world.acme.id, by=world.sam, at=AT)
     write_offs.create(invoice.id, reason="They will not pay it", by=world.sam, at=AT)
     credits.take_back(key, invoice.id, 2_328, reason="Wrong invoice", by=world.sam, at=AT)
     assert again(invoice).balance_minor == 2_328

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import check, credit_notes, early_discounts, invoices
+from billing import check, credit_notes, credits, early_discounts, invoices, payments
 from billing.db import transaction
 from billing.early_discounts import Offer
 from billing.errors import Invalid
 from billing.tables import CreditNote, Invoice
-from tests.portal.scenes import paid
+from tests.portal.scenes import kept, paid
 from tests.world import AT, TODAY, content, line
 
 if TYPE_CHECKING:
@@ -162,3 +162,16 @@ def test_terms_that_cannot_be_are_refused_at_their_field(world: World, terms: di
             at=AT,
         )
     assert list(refused.value.problems) == [field]
+
+
+def test_credit_that_staff_applies_in_time_earns_it_too(world: World) -> None:
+    invoice, credit = offered(world), kept(world.acme, TOTAL)
+    key = credits.key_of_source(credit)
+    after = payments.apply_credit(key, invoice.id, TOTAL - SAVED, customer_id=world.acme.id, by=world.sam, at=AT)
+    assert (after.balance_minor, after.credited_minor) == (0, SAVED)
+    late = AT + timedelta(days=11)
+    second = offered(world)
+    more = credits.key_of_source(kept(world.acme, TOTAL))
+    after = payments.apply_credit(more, second.id, TOTAL - SAVED, customer_id=world.acme.id, by=world.sam, at=late)
+    assert (after.balance_minor, after.credited_minor) == (SAVED, 0)
+    assert check.broken() == []

@@ -55,7 +55,7 @@ def test_invoice_paid_otherwise_or_voided_while_customer_was_on_the_page(world: 
     otherwise, voided = world.issued(), world.issued()
     page = paying.begin(otherwise, world.alice, nonce="a")
     credit = pay_too_much(world, sandbox, world.issued())
-    credits.apply(
+    payments.apply_credit(
         CreditKey("payment", credit.id), otherwise.id, 100_000, customer_id=world.acme.id, by=world.sam, at=AT
     )
     sandbox.pay(paying.page(page))
@@ -114,12 +114,14 @@ def test_credit_use(world: World, sandbox: Sandbox) -> None:
     assert owed(invoice) == invoice.total_minor, "nothing applies itself"
     key = CreditKey("payment", credit.id)
     with pytest.raises(AllocationExceedsOpenBalance):
-        credits.apply(key, invoice.id, invoice.total_minor + 1, customer_id=world.acme.id, by=world.alice, at=AT)
+        payments.apply_credit(
+            key, invoice.id, invoice.total_minor + 1, customer_id=world.acme.id, by=world.alice, at=AT
+        )
     with pytest.raises(credits.NoSuchCredit):
-        credits.apply(key, theirs.id, 100, customer_id=world.globex.id, by=world.gina, at=AT)
-    credits.apply(key, invoice.id, 60_000, customer_id=world.acme.id, by=world.alice, at=AT)
+        payments.apply_credit(key, theirs.id, 100, customer_id=world.globex.id, by=world.gina, at=AT)
+    payments.apply_credit(key, invoice.id, 60_000, customer_id=world.acme.id, by=world.alice, at=AT)
     with pytest.raises(NotEnoughLeft):
-        credits.apply(key, world.issued().id, 60_000, customer_id=world.acme.id, by=world.alice, at=AT)
+        payments.apply_credit(key, world.issued().id, 60_000, customer_id=world.acme.id, by=world.alice, at=AT)
     assert (owed(invoice), free(credit)) == (invoice.total_minor - 60_000, credit.minor - 60_000)
 
 

@@ -154,7 +154,7 @@ def test_credit_used_elsewhere_meanwhile_leaves_that_part_open(world: World, san
     credit = kept(world.acme, 20_000)
     attempt = begin(quoted(world, payments.Wish(invoice.id)), world)
     with pytest.raises(credits.CreditHeld):
-        credits.apply(
+        payments.apply_credit(
             credits.CreditKey("payment", credit.id),
             other.id,
             20_000,

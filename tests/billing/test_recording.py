@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing import check, credits, formatting, invoices, payments, write_offs
+from billing import check, credits, formatting, inbox, invoices, payments, write_offs
 from billing.errors import Invalid, Missing
 from billing.payments import Planned, Received
 from billing.tables import CustomerBalance, Document, Invoice, Mail, Payment, Rendering
@@ -98,7 +98,9 @@ def test_a_bounced_cheque_reopens_what_it_paid(world: World) -> None:
 def test_credit_that_was_moved_elsewhere_is_taken_back_too(world: World) -> None:
     invoice = world.issued()
     payment = payments.record(came(world, 50_000), by=world.sam, at=AT)
-    credits.apply(credits.key_of_source(payment), invoice.id, 30_000, customer_id=world.acme.id, by=world.sam, at=AT)
+    payments.apply_credit(
+        credits.key_of_source(payment), invoice.id, 30_000, customer_id=world.acme.id, by=world.sam, at=AT
+    )
 
     payments.reverse(payment.id, reason="Typed twice.", by=world.sam, at=AT)
 
@@ -191,3 +193,23 @@ def test_the_words_of_a_twin_name_amount_and_reference(world: World) -> None:
     with pytest.raises(payments.LooksTheSame, match=first.reference) as refusal:
         payments.record(came(world), by=world.sam, at=AT)
     assert formatting.money(116_400, "GBP") in refusal.value.message
+
+
+def test_an_invoice_is_paid_since_its_money_came_and_never_since_before_it_was_billed(world: World) -> None:
+    earlier, used, third, ahead = world.overdue(), world.overdue(), world.overdue(), world.issued()
+    payments.record(came(world, 116_400, (earlier.id, 116_400)), by=world.sam, at=AT)
+    assert Invoice.get_by_id(earlier.id).paid_at == datetime(2026, 11, 22, tzinfo=UTC)
+
+    old = replace(came(world, 300_000), received_on=TODAY - timedelta(days=60))
+    key = credits.key_of_source(payments.record(old, by=world.sam, at=AT))
+    payments.apply_credit(key, used.id, 116_400, customer_id=world.acme.id, by=world.sam, at=AT)
+    assert Invoice.get_by_id(used.id).paid_at == AT, "credit pays when it is used"
+
+    meant = [Planned(ahead.id, 116_400)]
+    inbox.apply(key.id, meant, customer_id=world.acme.id, by=world.sam, at=AT + timedelta(days=3))
+    assert Invoice.get_by_id(ahead.id).paid_at == ahead.issued_at
+    waiting = payments.record(came(world, 116_400, bank_reference="Q4"), by=world.sam, at=AT)
+    inbox.apply(
+        waiting.id, [Planned(third.id, 116_400)], customer_id=world.acme.id, by=world.sam, at=AT + timedelta(days=3)
+    )
+    assert Invoice.get_by_id(third.id).paid_at == waiting.received_at, "money of the inbox came for it"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import approvals, check, corrections, credit_notes, credits, customers, invoices, write_offs
+from billing import approvals, check, corrections, credit_notes, credits, customers, invoices, payments, write_offs
 from billing.errors import Invalid
 from billing.tables import Activity, Invoice, Seller, WriteOff
 from tests.admin.arranged import paying
@@ -164,7 +164,7 @@ def test_what_is_owed_again_beside_a_write_off_asks_for_its_reversal(world: Worl
         destinations=credit_notes.Destinations(),
     )  # fmt: skip
     key = credits.key_of_source(credit_notes.create(world.issued().id, kept, by=world.sam, at=AT))
-    credits.apply(key, invoice.id, minor, customer_id=world.acme.id, by=world.sam, at=AT)
+    payments.apply_credit(key, invoice.id, minor, customer_id=world.acme.id, by=world.sam, at=AT)
     write_offs.create(invoice.id, reason="Insolvent", by=world.sam, at=AT)
     credits.take_back(key, invoice.id, minor, reason="Not theirs", by=world.sam, at=AT)
     with pytest.raises(write_offs.PartWrittenOff, match="Reverse that first"):

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from billing import autopay, credits, invoices, payments, stripe_events
+from billing import autopay, invoices, payments, stripe_events
 from billing.tables import Attempt, Invoice, Mail, Payment, PlannedAllocation, StripeEvent
 from tests.billing import paying
 from tests.billing.saved import save_card
@@ -100,7 +100,9 @@ def stale_amount(stage: Stage) -> Scene:
     def act(turn: int, client: int) -> str:
         invoice = issued[turn]
         if client == 0:
-            credits.apply(keys[turn], invoice.id, PART_MINOR, customer_id=invoice.customer_id, by=world.sam, at=AT)
+            payments.apply_credit(
+                keys[turn], invoice.id, PART_MINOR, customer_id=invoice.customer_id, by=world.sam, at=AT
+            )
             came_second = bool(payments.unfinished(invoice.id))
             payments.close_excessive([invoice.id], at=AT)
             return "after" if came_second else "before"

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from billing import chargebacks, credit_notes, credits, db, ledger, payments, refunds
+from billing import chargebacks, credit_notes, db, ledger, payments, refunds
 from billing.credit_notes import CreditContent
 from billing.credits import CreditKey
 from billing.tables import Allocation, Chargeback, CreditNote, Invoice, Mail, Payment, Refund
@@ -50,7 +50,7 @@ def one_credit_by_many(stage: Stage) -> Scene:
     times = CREDIT_MINOR // USED_MINOR
 
     def apply(turn: int, client: int) -> str:
-        credits.apply(
+        payments.apply_credit(
             keys[turn], owing[client % BIG_INVOICES].id, USED_MINOR, customer_id=world.acme.id, by=world.alice, at=AT
         )
         return "applied"

@@ -117,12 +117,13 @@ class CreditRules(Life):
         name = "re-apply credit" if bill.id in worth.on else "apply credit"
         answer = self.ask(
             name,
-            lambda: credits.apply(
+            lambda: payments.apply_credit(
                 credits.key_of(worth.key), bill.id, minor, customer_id=owner, by=self.sam, at=self.now
             ),
         )
         if answer.done:
             self.oracle.apply(worth.key, bill.id, minor)
+            self.follower.settle_early({bill.id}, self.today)
             self._close_pages(bill)
 
     @precondition(lambda self: any(any(worth.on.values()) for worth in self.oracle.worth.values()))

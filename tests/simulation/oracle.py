@@ -128,6 +128,8 @@ class Oracle:
         rows = execute(
             "SELECT id, status, balance_minor, credited_minor, refunded_minor, written_off_minor FROM invoice"
         )
+        early = execute("SELECT id FROM invoice WHERE paid_at < issued_at").fetchall()
+        found += [f"invoice {row[0]} was paid before it was billed" for row in early]
         found += _compare("invoice", expected_bills, {row[0]: tuple(row[1:]) for row in rows.fetchall()})
         actual = execute(
             "SELECT 'payment-' || id, customer_id, free_minor FROM payment UNION ALL"

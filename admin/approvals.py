@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from flask import abort, flash, render_template, request, url_for
 
 from admin import admin
-from admin.credit_notes import afterwards
+from admin.afterwards import after_credit_note, after_refund
 from billing import approvals, clock, corrections, credit_notes, refunds, write_offs
-from billing.db import after_commit
 from web import hx
 from web.people import person, staff_only, staff_role
 from web.submissions import once
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
     from billing.actors import Actor
     from billing.approvals import Waiting
-
-LONGEST_NOTE = 500
 
 
 @admin.get("/approvals", endpoint="approvals")
@@ -46,24 +43,26 @@ def show_list() -> ResponseReturnValue:
 def decide(approval_id: int) -> ResponseReturnValue:
     """Approve or decline; nobody decides their own."""
     waiting = approvals.get(approval_id)
-    decision = request.form.get("decision", "")
-    if decision not in {"approve", "decline"}:
-        abort(400)
-    approved = decision == "approve"
-    note = request.form.get("note", "").strip()[:LONGEST_NOTE]
+    approved, note = decision_sent()
     DECIDE[waiting.kind](waiting, approved=approved, note=note, by=person().actor, at=clock.now())
     flash("Approved. It is done." if approved else "Declined. Whoever asked sees your note.", "success")
     return hx.go(url_for(".approvals"))
 
 
+def decision_sent() -> tuple[bool, str]:
+    """Whether the form approves, and its note; 400 where it was sent without one of its two buttons."""
+    decision = request.form.get("decision", "")
+    if decision not in {"approve", "decline"}:
+        abort(400)
+    return decision == "approve", request.form.get("note", "").strip()[: approvals.LONGEST_NOTE]
+
+
 def _credit_note(waiting: Waiting, *, approved: bool, note: str, by: Actor, at: datetime) -> None:
-    decided = corrections.decide(waiting.subject_id, approved=approved, note=note, by=by, at=at)
-    afterwards(decided, [decided.invoice_id])
+    after_credit_note(corrections.decide(waiting.subject_id, approved=approved, note=note, by=by, at=at))
 
 
 def _refund(waiting: Waiting, *, approved: bool, note: str, by: Actor, at: datetime) -> None:
-    decided = refunds.decide(waiting.subject_id, approved=approved, note=note, by=by, at=at)
-    after_commit(lambda: refunds.send(decided, at=at))
+    after_refund(refunds.decide(waiting.subject_id, approved=approved, note=note, by=by, at=at))
 
 
 def _write_off(waiting: Waiting, *, approved: bool, note: str, by: Actor, at: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import flash, render_template, request, url_for
 
 from admin import admin, reading
-from admin.credit_notes import afterwards
+from admin.afterwards import after_credit_note
 from admin.paper import paper
 from billing import clock, corrections, credit_notes, customers, invoices, payments
 from web import forms, hx
@@ -66,7 +66,7 @@ def _confirm(invoice_id: int, effect: Effect, reason_code: str, reason: str) -> 
         by=person().actor,
         at=clock.now(),
     )
-    afterwards(note, [effect.original.id])
+    after_credit_note(note)
     if note.status == "awaiting":
         flash("The correction waits for a second person. See Approvals.", "success")
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import flash, render_template, request, url_for
 
 from admin import admin, credit_form, reading
+from admin.afterwards import after_credit_note
 from admin.paper import credit_paper
 from admin.settings import selling
 from billing import approvals, clock, credit_notes, customers, documents, invoices, money, payments, refunds
@@ -80,7 +81,7 @@ def apply(credit_note_id: int) -> ResponseReturnValue:
     forms.shown_again(*USES, **_shown(note, asked="apply"))
     invoice_id, minor = reading.number(request.form.get("invoice_id", "")), _amount(note)
     key, at = customer_credits.key_of_source(note), clock.now()
-    after = payments.apply_credit(key, invoice_id, minor, customer_id=note.customer_id, by=person().actor, at=at)
+    after = customer_credits.apply(key, invoice_id, minor, customer_id=note.customer_id, by=person().actor, at=at)
     after_commit(lambda: payments.close_excessive([invoice_id], at=at))
     flash(f"{after.number} is paid with it as far as you said.", "success")
     return hx.go(url_for(".credit_note", credit_note_id=credit_note_id))
@@ -119,7 +120,7 @@ def credit_invoice(invoice_id: int) -> ResponseReturnValue:
         return forms.show(*FORM, **_form(typed, left, preview))
     forms.shown_again(*FORM, **_form(typed, left, preview))
     note = credit_notes.create(invoice_id, content, by=person().actor, at=clock.now())
-    afterwards(note, [invoice_id, *(paid.id for paid, _ in preview.paid)])
+    after_credit_note(note)
     flash(_created(note), "success")
     return hx.go(url_for(".credit_note", credit_note_id=note.id))
 
@@ -134,19 +135,6 @@ def preview_credit(invoice_id: int) -> ResponseReturnValue:
     return hx.respond(
         "admin/credit_notes/credit.html", "admin/credit_notes/_preview.html", problems=[], errors={}, **shown
     )
-
-
-def afterwards(note: CreditNote, invoice_ids: list[int]) -> None:
-    """Once it is committed: close pages that ask for more than is owed by now, and send refunds."""
-    at = clock.now()
-
-    def follow() -> None:
-        payments.close_excessive(invoice_ids, at=at)
-        for refund in credit_notes.unsent_refunds(note):
-            refunds.send(refund, at=at)
-
-    if note.status == "issued":
-        after_commit(follow)
 
 
 def _tried(typed: TypedCredit, left: Remainder) -> tuple[Preview | None, str]:

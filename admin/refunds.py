@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from flask import flash, render_template, request, url_for
 
 from admin import admin, reading
+from admin.afterwards import after_refund
+from admin.approvals import decision_sent
 from admin.settings import selling
 from billing import approvals, clock, credits, money, refunds
 from billing.allocations import name_of
-from billing.db import after_commit
 from billing.tables import Refund
 from web import forms, hx
 from web.filters import today
@@ -30,8 +30,6 @@ WAYS = (("bank", "Bank transfer"), ("cheque", "Cheque"), ("cash", "Cash"), ("oth
 ORIGINAL = "original-"
 FIELDS = ("place", "amount", "way", "sent_on", "reason")
 MOST_TYPED = 500
-
-log = logging.getLogger("remit.refunds")
 
 
 @admin.get("/refunds", endpoint="refunds")
@@ -83,10 +81,9 @@ def refund_credit_note(credit_note_id: int) -> ResponseReturnValue:
 @once
 def decide_refund(refund_id: int) -> ResponseReturnValue:
     """A second person's word."""
-    approved = request.form.get("decision") == "approve"
-    note = request.form.get("note", "").strip()[: approvals.LONGEST_NOTE]
+    approved, note = decision_sent()
     refund = refunds.decide(refund_id, approved=approved, note=note, by=person().actor, at=clock.now())
-    _send_after_commit(refund)
+    after_refund(refund)
     flash("The refund is approved." if approved else "The refund is declined.", "success")
     return hx.go(url_for(".refund", refund_id=refund_id))
 
@@ -127,7 +124,7 @@ def _ask(source: Source, *, back: str) -> ResponseReturnValue:
     refund = refunds.request(
         source=credits.key_of_source(source), **_read(typed, source), by=person().actor, at=clock.now()
     )
-    _send_after_commit(refund)
+    after_refund(refund)
     if refund.status == "awaiting":
         flash("The refund waits for the approval of a second person.", "success")
     return hx.go(url_for(".refund", refund_id=refund.id))
@@ -167,16 +164,3 @@ def _read(typed: Mapping[str, str], source: Source) -> dict[str, Any]:
 
 def _typed(minor: int, currency: str) -> str:
     return str(money.to_decimal(minor, currency))
-
-
-def _send_after_commit(refund: Refund) -> None:
-    """Stripe is asked once the refund stands in the database, and never inside its transaction."""
-
-    def send() -> None:
-        try:
-            refunds.send(refund, at=clock.now())
-        except Exception:  # it stays "created", and the worker sends it under the same key
-            log.exception("refund %s is not sent yet", refund.reference)
-
-    if refund.status == "created":
-        after_commit(send)

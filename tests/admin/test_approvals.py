@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import check, corrections, credit_notes, invoices, write_offs
-from billing.tables import Approval, CreditNote, Invoice, Seller, WriteOff
+from billing import check, corrections, credit_notes, credits, invoices, refunds, write_offs
+from billing.tables import Approval, Attempt, CreditNote, Invoice, Refund, Seller, WriteOff
 from tests.admin.arranged import paying
 from tests.admin.typed import words
+from tests.billing.money_back import paid
+from tests.billing.paying import begin
 from tests.web_fixtures import fresh_form_id
 from tests.world import AT, content, line
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from billing.actors import Actor
+    from tests.billing.paying import Sandbox
     from tests.web_fixtures import Client
     from tests.world import World
 
@@ -87,6 +90,39 @@ def test_a_decision_is_one_of_the_two_buttons(world: World, ada: Client) -> None
     note = asked(world)
     assert ada.post(f"/admin/approvals/{Approval.get().id}", data=form()).status_code == 400
     assert CreditNote.get_by_id(note.id).status == "awaiting"
+
+
+def test_an_approved_credit_note_closes_the_pages_of_all_that_it_pays(
+    world: World, sandbox: Sandbox, ada: Client
+) -> None:
+    Seller.update(approval_over_minor=10_000).execute()
+    invoice, other = world.issued(), world.issued()
+    said = credit_notes.CreditContent(
+        shape="full", reason_code="error", reason="Billed twice",
+        destinations=credit_notes.Destinations(invoices=((invoice.id, 16_400), (other.id, 100_000))),
+    )  # fmt: skip
+    credit_notes.create(invoice.id, said, by=world.sam, at=AT)
+    opened = begin(other, world.alice)
+    ada.post(f"/admin/approvals/{Approval.get().id}", data=form(decision="approve"))
+    assert again(other).balance_minor == 16_400
+    assert Attempt.get_by_id(opened.id).status == "superseded"
+
+
+def test_an_approved_refund_stands_though_its_key_was_used_for_another(
+    world: World, sandbox: Sandbox, ada: Client
+) -> None:
+    invoice = world.issued()
+    payment, other = paid(world, sandbox, invoice), paid(world, sandbox, world.issued(world.globex))
+    Seller.update(approval_over_minor=0).execute()
+    refunds.request(
+        source=credits.CreditKey("payment", payment.id), minor=5_000, method="original", reason="Paid twice",
+        from_invoice_id=invoice.id, by=world.sam, at=AT,
+    )  # fmt: skip
+    sandbox.client().v1.refunds.create(
+        {"payment_intent": str(other.intent_id), "amount": 1}, {"idempotency_key": f"refund-{Refund.get().reference}"}
+    )
+    reply = ada.post(f"/admin/approvals/{Approval.get().id}", data=form(decision="approve"))
+    assert (reply.status_code, Refund.get().status) == (303, "created")
 
 
 def test_a_debt_is_written_off_and_owed_again(world: World, sam: Client) -> None:

@@ -96,6 +96,9 @@ def test_a_second_person_approves_or_declines(world: World, app: Flask, sign_in_
     path = f"/admin/refunds/{refund.id}"
     assert "Approve" not in words(sam.get(path))
     assert "Approve £50.00" in words(ada.get(path))
+    for sent in ({}, {"decision": "decide"}):
+        assert ada.post(f"{path}/decide", data={"note": "Fine", "form_id": fresh_form_id()} | sent).status_code == 400
+    assert Refund.get().status == "awaiting"
     own = sam.post(f"{path}/decide", data={"decision": "approve", "form_id": fresh_form_id()})
     assert own.status_code == 409
     ada.post(f"{path}/decide", data={"decision": "approve", "note": "Fine", "form_id": fresh_form_id()})

@@ -81,7 +81,7 @@ def apply(credit_note_id: int) -> ResponseReturnValue:
     forms.shown_again(*USES, **_shown(note, asked="apply"))
     invoice_id, minor = reading.number(request.form.get("invoice_id", "")), _amount(note)
     key, at = customer_credits.key_of_source(note), clock.now()
-    after = customer_credits.apply(key, invoice_id, minor, customer_id=note.customer_id, by=person().actor, at=at)
+    after = payments.apply_credit(key, invoice_id, minor, customer_id=note.customer_id, by=person().actor, at=at)
     after_commit(lambda: payments.close_excessive([invoice_id], at=at))
     flash(f"{after.number} is paid with it as far as you said.", "success")
     return hx.go(url_for(".credit_note", credit_note_id=credit_note_id))

@@ -171,6 +171,8 @@ def turn_autopay_on() -> AnyResponse:
         cards.turn_on(card.id, customer_id=_customer_id(), **told)
     except cards.AutopayChanged as changed:
         return _consent_page(card, problem=changed.message, status=409)
+    except cards.CardExpired as expired:
+        return _consent_page(next(iter(_usable()), None), problem=expired.message, status=409)
     flash(f"Autopay is on. {card.words} pays your invoices on the day they fall due.", "success")
     return hx.go(url_for(".cards"))
 

@@ -16,6 +16,7 @@ from billing.cards.consent import (
     withdraw,
 )
 from billing.cards.keeping import (
+    CardExpired,
     CardInUse,
     NoSuchCard,
     SavedCard,
@@ -32,6 +33,7 @@ from billing.cards.saving import check, settle_setup, setup_for, start_setup, sw
 __all__ = [
     "CONSENT_VERSION",
     "AutopayChanged",
+    "CardExpired",
     "CardInUse",
     "CardRefused",
     "NoSuchCard",

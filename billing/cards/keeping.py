@@ -34,6 +34,13 @@ class CardInUse(Conflict):
         super().__init__(f"{words} is being charged right now. Remove it when that payment is through.")
 
 
+class CardExpired(Conflict):
+    """Its last month is over, so it can pay nothing."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(f"{words} has expired. Choose another card.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedCard:
     """A saved way to pay as its customer sees it. `expires_on` is the first day on which it no longer works."""
@@ -111,7 +118,9 @@ def keep(method_id: str, *, at: datetime, added_by: str = "") -> Card | None:
 
 
 def keep_locked(method: SavedMethod, *, at: datetime, added_by: str = "") -> Card | None:
-    """The same inside the caller's transaction."""
+    """The same inside the caller's transaction. The customer is locked before its card, as by whoever consents."""
+    owners = Card.select(Card.customer).where(Card.stripe_id == method.id)
+    lock(Customer.select(Customer.id).where(Customer.id.in_(owners))).get_or_none()
     known: Card | None = lock(Card.select().where(Card.stripe_id == method.id)).get_or_none()
     if method.customer_ref is None:
         if known is not None and known.removed_at is None:
@@ -159,6 +168,7 @@ def remove(card_id: int, *, customer_id: int, by: Actor, at: datetime) -> None:
     row: Card = Card.get_by_id(card.id)
     gateway.current().forget_method(row.stripe_id)
     with transaction():
+        lock(Customer.select(Customer.id).where(Customer.id == customer_id)).get()
         now: Card = lock(Card.select().where(Card.id == card.id)).get()
         if now.removed_at is None:
             _gone(now, by=by, at=at, why=f"{card.words} was removed by {by.name}")

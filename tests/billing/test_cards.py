@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing import cards, check, gateway, payments
+from billing.db import transaction
 from billing.errors import Missing
 from billing.tables import Attempt, Autopay, Card, CardSetup, Invoice, Mail, Payment
 from tests.billing import paying
 from tests.billing.saved import away, paid_ahead_of, paid_by, save_card, saved_method
 from tests.servers_sandbox import ASKS_ALWAYS, AUTHENTICATES, DECLINED, FAILS_LATER
-from tests.world import AT
+from tests.world import AT, TODAY
 
 if TYPE_CHECKING:
     from tests.billing.paying import Sandbox
@@ -106,6 +109,52 @@ def test_a_removed_card_is_gone_at_the_provider_and_its_autopay_over(world: Worl
     assert told.count() == 2
     with pytest.raises(Missing):
         cards.remove(card.id, customer_id=world.acme.id, by=world.bob, at=AT)
+
+
+@pytest.mark.parametrize("how", ["here", "there"])
+def test_a_card_removed_while_somebody_consents_to_it_pays_nothing_by_itself(
+    world: World, sandbox: Sandbox, how: str
+) -> None:
+    card = save_card(world, sandbox)
+    has_agreed, is_asked_for = threading.Event(), threading.Event()
+
+    def consents() -> None:
+        with transaction():
+            words = cards.find(card.id, customer_id=world.acme.id).full_words
+            text = cards.consent_text(world.acme.id, words)
+            cards.turn_on(card.id, customer_id=world.acme.id, agreed=text, ip="", by=world.alice, at=AT)
+            has_agreed.set()
+            is_asked_for.wait(1)  # the other one cannot come past the lock
+
+    def removes() -> None:
+        has_agreed.wait(10)
+        if how == "here":
+            cards.remove(card.id, customer_id=world.acme.id, by=world.bob, at=AT)
+        else:
+            sandbox.client().v1.payment_methods.detach(card.stripe_id)
+            cards.keep(card.stripe_id, at=AT)
+        is_asked_for.set()
+
+    turns = iter([consents, removes])
+
+    def takes_a_turn() -> None:
+        next(turns)()
+
+    assert paying.at_once(2, takes_a_turn) == [None, None]
+    assert cards.live(world.acme.id) is None
+    assert check.broken() == []
+
+
+def test_nobody_consents_to_a_card_that_has_expired(world: World, sandbox: Sandbox) -> None:
+    card = save_card(world, sandbox)
+    Card.update(expires_on=TODAY).execute()
+    text = cards.consent_text(world.acme.id, cards.find(card.id, customer_id=world.acme.id).full_words)
+    with pytest.raises(cards.CardExpired, match="Visa ending 4242 has expired"):
+        cards.turn_on(card.id, customer_id=world.acme.id, agreed=text, ip="", by=world.alice, at=AT)
+    Card.update(expires_on=TODAY + timedelta(days=1)).execute()
+    text = cards.consent_text(world.acme.id, cards.find(card.id, customer_id=world.acme.id).full_words)
+    cards.turn_on(card.id, customer_id=world.acme.id, agreed=text, ip="", by=world.alice, at=AT)
+    assert cards.live(world.acme.id) is not None
 
 
 def test_a_card_detached_elsewhere_is_gone_here(world: World, sandbox: Sandbox) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing import cards
-from billing.tables import Attempt, Autopay, CardSetup, Invoice
+from billing.tables import Attempt, Autopay, Card, CardSetup, Invoice
 from tests.billing import paying
 from tests.billing.saved import away, save_card
 from tests.servers_sandbox import ASKS_ALWAYS, FAILS_LATER
-from tests.world import AT
+from tests.world import AT, TODAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,16 @@ def test_nothing_is_agreed_to_without_the_tick(world: World, sandbox: Sandbox, s
     reply = agree(sign_in_as(world.alice), str(card.id), agree="")
     assert reply.status_code == 422
     assert "Tick the box to agree" in reply.text
+    assert Autopay.select().count() == 0
+
+
+def test_a_card_that_has_expired_is_not_agreed_to(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card = save_card(world, sandbox)
+    Card.update(expires_on=TODAY).execute()
+    reply = agree(sign_in_as(world.alice), str(card.id))
+    assert reply.status_code == 409
+    assert "Visa ending 4242 has expired. Choose another card." in reply.text
+    assert "A new card" in reply.text, "it is not proposed again"
     assert Autopay.select().count() == 0
 
 

@@ -13,7 +13,7 @@ from billing import clock, corrections, credit_notes, customers, invoices, payme
 from web import forms, hx
 from web.filters import today
 from web.people import person, staff_role
-from web.submissions import once
+from web.submissions import once, sent_before
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -46,7 +46,9 @@ def review(invoice_id: int) -> ResponseReturnValue:
 @admin.post("/invoices/<int:invoice_id>/correction", endpoint="confirm_correction")
 @staff_role("admin")
 def release(invoice_id: int) -> ResponseReturnValue:
-    """Close an open payment page of the old invoice first, so that nobody pays it meanwhile; then confirm."""
+    """Close an open payment page of the old invoice first, so that nobody pays it meanwhile; then confirm, once."""
+    if (led_to := sent_before()) is not None:
+        return hx.go(led_to)
     effect = corrections.effect(invoice_id, by=person().actor)
     reason_code, reason = request.form.get("reason_code", ""), request.form.get("reason", "").replace("\r\n", "\n")
     forms.shown_again(*CONFIRM, **_shown(effect, reason_code, reason))

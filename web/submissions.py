@@ -43,6 +43,15 @@ def form_id() -> str:
     return sent if _MADE_HERE.fullmatch(sent) else secrets.token_urlsafe(18)
 
 
+def sent_before() -> str | None:
+    """Where this very form led when it was sent first; None while it is new.
+
+    For a view that must look at what its form already changed, or speak to Stripe, before its part that acts once.
+    """
+    key = request.form.get(FIELD, "")
+    return _outcome(key) if _MADE_HERE.fullmatch(key) else None
+
+
 def once(view: View) -> View:
     """Let the form of this view act once. Put it nearest to the view, below the route and who may open it."""
 

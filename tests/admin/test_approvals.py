@@ -178,6 +178,15 @@ def test_an_invoice_is_corrected_in_three_steps(world: World, sam: Client) -> No
     assert "INV-2026-0002 replaces it, CN-2026-0001 credits it" in old
 
 
+def test_a_double_click_corrects_once_and_leads_to_the_same_page(world: World, sam: Client) -> None:
+    draft = corrections.start(world.issued().id, by=world.sam, at=AT)
+    sent = form(version=draft.version, reason_code="error", reason="The price was wrong")
+    first, second = (sam.post(f"/admin/invoices/{draft.id}/correction", data=sent, hx=True) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 200), words(second)
+    assert first.headers["HX-Redirect"] == second.headers["HX-Redirect"] == f"/admin/invoices/{draft.id}"
+    assert CreditNote.select().count() == 1
+
+
 def test_a_correction_that_cannot_be_confirmed_says_why(world: World, sam: Client) -> None:
     draft = corrections.start(world.issued().id, by=world.sam, at=AT)
     path = f"/admin/invoices/{draft.id}/correction"

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 from flask import abort, flash, request, url_for
 
 from billing import clock, credits, documents, formatting, money, payments
-from billing.errors import Refusal
 from portal import portal
+from portal.invoices import theirs
 from portal.paying import symbol_of
 from web import downloads, filters, forms, hx
 from web.limits import coarse
 from web.people import customer_only, person
-from web.submissions import once
 
 if TYPE_CHECKING:
     from flask import Response
     from werkzeug.wrappers import Response as AnyResponse
 
-    from billing.payments import PastCredit
+    from billing.payments import PastCredit, Quote
     from billing.tables import Customer, Invoice
 
 OFTEN = "240 per minute"
+USE = ("portal/credits/use.html", "portal/credits/_use.html")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MINOR = re.compile(r"[0-9]{1,16}")
 
@@ -74,28 +74,28 @@ def choose_use(key: str) -> Response:
     customer = _customer()
     past = payments.past_credit(customer.id, credits.key_of(key))
     found = payments.open_invoices(customer.id, past.credit.currency)
-    forms.shown_again("portal/credits/use.html", "portal/credits/_use.html", **_use_context(past, found, None, 0))
-    invoice, minor = _wanted(past, found)
-    return forms.show(
-        "portal/credits/use.html", "portal/credits/_use.html", **_use_context(past, found, invoice, minor)
-    )
+    forms.shown_again(*USE, **_use_context(past, found, None))
+    return forms.show(*USE, **_use_context(past, found, _quoted(past, found)))
 
 
 @portal.post("/credits/<key>/use")
 @customer_only
 @coarse(OFTEN)
-@once
 def use_credit(key: str) -> AnyResponse:
-    """Use exactly what the page showed."""
-    customer = _customer()
-    number, minor = request.form.get("invoice", ""), request.form.get("minor", "")
-    if not _MINOR.fullmatch(minor) or int(minor) < 1:
+    """Use exactly what the page showed, once."""
+    number, nonce = request.form.get("invoice", ""), request.form.get("nonce", "")
+    minor, owed = request.form.get("minor", ""), request.form.get("owed", "")
+    if not (_NONCE.fullmatch(nonce) and _MINOR.fullmatch(minor) and _MINOR.fullmatch(owed)) or int(minor) < 1:
         abort(400)
-    invoice = payments.numbered(customer.id, [number])[0]
-    after = payments.apply_credit(
-        credits.key_of(key), invoice.id, int(minor), customer_id=customer.id, by=person().actor, at=clock.now()
+    invoice, at = theirs(number), clock.now()
+    plan = payments.Plan(
+        customer_id=_customer().id,
+        planned=(payments.Planned(invoice.id, 0, int(owed)),),
+        uses=(payments.CreditUse(credits.key_of(key), invoice.id, int(minor)),),
     )
-    shown = formatting.money(int(minor), after.currency, locale=filters.locale())
+    payments.pay_by_credit(plan, nonce=nonce, payer=person().actor, at=at)
+    payments.close_excessive([invoice.id], at=at)
+    shown = formatting.money(int(minor), invoice.currency, locale=filters.locale())
     flash(f"{shown} of your credit is used on invoice {number}.", "success")
     return hx.go(url_for(".invoice", number=number))
 
@@ -139,27 +139,23 @@ def pay_ahead() -> AnyResponse:
     return hx.go(str(attempt.url) if is_open else url_for(".payment", attempt_id=attempt.id))
 
 
-def _wanted(past: PastCredit, found: list[Invoice]) -> tuple[Invoice | None, int]:
-    """The invoice and the amount the form asks about: the one that falls due first, and all that can be used."""
-    if not found:
-        return None, 0
+def _quoted(past: PastCredit, found: list[Invoice]) -> Quote | None:
+    """What the form asks about: the invoice that falls due first, and all that can be used; None where nothing can."""
+    if not found or not past.credit.available_minor:
+        return None
     number = request.args.get("invoice", "")
     invoice = next((candidate for candidate in found if candidate.number == number), found[0])
-    most = min(invoice.balance_minor, past.credit.available_minor)
-    text = request.args.get("amount", "").strip()
-    if not text or request.args.get("shown") != invoice.number:
-        return invoice, most
-    minor = money.read(text, invoice.currency, locale=filters.locale(), field="amount")
-    if not 0 < minor <= most:
-        words = formatting.money(most, invoice.currency, locale=filters.locale())
-        raise Refusal(f"Enter an amount up to {words}", field="amount")
-    return invoice, minor
+    text = request.args.get("amount", "").strip() if request.args.get("shown") == invoice.number else ""
+    minor = money.read(text, invoice.currency, locale=filters.locale(), field="amount") if text else None
+    return payments.quote_credit(_customer().id, past.credit.key, invoice.id, minor, at=clock.now())
 
 
-def _use_context(past: PastCredit, found: list[Invoice], invoice: Invoice | None, minor: int) -> dict[str, Any]:
+def _use_context(past: PastCredit, found: list[Invoice], quote: Quote | None) -> dict[str, Any]:
     currency, locale = past.credit.currency, filters.locale()
     asked = request.args.get("invoice", "")
-    chosen = invoice or next((candidate for candidate in found if candidate.number == asked), None)
+    line = quote.lines[0] if quote else None
+    chosen = line.invoice if line else next((candidate for candidate in found if candidate.number == asked), None)
+    typed = request.args.get("amount", "")
     return {
         "past": past,
         "kept": KEPT,
@@ -171,15 +167,10 @@ def _use_context(past: PastCredit, found: list[Invoice], invoice: Invoice | None
             for candidate in found
         ],
         "number": chosen.number if chosen else "",
-        "text": formatting.amount(minor, currency, locale=locale) if invoice else request.args.get("amount", ""),
-        "effect": {
-            "minor": minor,
-            "owed_minor": invoice.balance_minor,
-            "owes_minor": invoice.balance_minor - minor,
-            "left_minor": past.credit.free_minor - minor,
-        }
-        if invoice
-        else None,
+        "text": formatting.amount(line.credit_minor, currency, locale=locale) if line else typed,
+        "line": line,
+        "left_minor": past.credit.free_minor - line.credit_minor if line else 0,
+        "nonce": secrets.token_urlsafe(18),
         "symbol": symbol_of(currency),
     }
 

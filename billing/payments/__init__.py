@@ -58,7 +58,17 @@ from billing.payments.planning import (
     TooLittle,
     TooManyInvoices,
 )
-from billing.payments.quoting import Quote, QuotedCredit, QuotedLine, Wish, chosen, numbered, quote, wishes_of
+from billing.payments.quoting import (
+    Quote,
+    QuotedCredit,
+    QuotedLine,
+    Wish,
+    chosen,
+    numbered,
+    quote,
+    quote_credit,
+    wishes_of,
+)
 from billing.payments.reading import (
     Applied,
     Flight,
@@ -176,6 +186,7 @@ __all__ = [
     "payment_for",
     "queue_receipt",
     "quote",
+    "quote_credit",
     "receipt",
     "record",
     "refuse_reversal",

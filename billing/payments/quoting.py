@@ -20,6 +20,7 @@ from billing.payments.planning import (
     MixedCurrencies,
     Plan,
     Planned,
+    TooLittle,
     TooManyInvoices,
     least_part,
 )
@@ -139,6 +140,27 @@ def quote(
         credits=tuple(_quoted(credit, picked, uses) for credit in spendable),
         plan=plan,
     )
+
+
+def quote_credit(customer_id: int, key: CreditKey, invoice_id: int, minor: int | None = None, *, at: datetime) -> Quote:
+    """What using a credit alone on one invoice would do now; None means all that is to be paid, as far as it goes.
+
+    Raises Missing, NoSuchCredit, InvoiceCancelled, AlreadyPaid, and at "amount" Invalid and TooLittle.
+    """
+    credit = credits.find(customer_id, key)
+    invoice = chosen(customer_id, [invoice_id])[0]
+    if invoice.currency != credit.currency:
+        raise Missing("We cannot find that invoice.")
+    offer = early_discounts.offer(invoice, clock.day_of(at, seller.get().time_zone))
+    most_minor = min(invoice.balance_minor, credit.available_minor)
+    if minor is None:
+        minor = min(offer.pay_minor if offer else invoice.balance_minor, most_minor)
+    if not 0 < minor <= most_minor:
+        raise Invalid({"amount": f"Enter an amount up to {shown(most_minor, invoice.currency)}"})
+    least_minor = least_part(invoice, offer, least_minor=seller.get().least_part_minor)
+    if minor < least_minor:
+        raise TooLittle(least_minor, invoice.currency, field="amount")
+    return quote(customer_id, [Wish(invoice.id, minor)], use=[key], at=at)
 
 
 def wishes_of(found: Sequence[Invoice], texts: Mapping[str, str], *, locale: str) -> list[Wish]:

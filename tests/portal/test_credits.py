@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing import check, documents, payments
+from billing import check, documents, invoices, payments
 from billing.credits import CreditKey
 from billing.tables import Attempt, Chargeback, Invoice, Payment, Refund
 from tests.billing import paying
-from tests.portal.scenes import kept, paid, statements
+from tests.portal.scenes import attempted, kept, paid, statements
 from tests.web_fixtures import fresh_form_id
-from tests.world import AT, Pen
+from tests.world import AT, TODAY, Pen, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from werkzeug.test import TestResponse
 
     from billing.actors import Actor
     from tests.billing.paying import Sandbox
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
     Guest = Callable[[Invoice], Client]
 
 
-def use(browser: Client, credit: Payment, invoice: Invoice, minor: int, form_id: str = "") -> int:
-    form = {"form_id": form_id or fresh_form_id(), "invoice": invoice.number, "minor": str(minor)}
-    return browser.post(f"/credits/payment-{credit.id}/use", data=form).status_code
+def use(browser: Client, credit: Payment, invoice: Invoice, minor: int, nonce: str = "") -> TestResponse:
+    """Press the button for so much of the credit, on a page that showed what is owed now."""
+    owed = Invoice.get_by_id(invoice.id).balance_minor if not nonce else invoice.total_minor
+    form = {"nonce": nonce or fresh_form_id(), "invoice": invoice.number, "minor": str(minor), "owed": str(owed)}
+    return browser.post(f"/credits/payment-{credit.id}/use", data=form)
 
 
 def balance_of(invoice: Invoice) -> int:
@@ -71,8 +76,8 @@ def test_a_credit_is_used_where_and_as_far_as_was_shown(world: World, sign_in_as
     assert f"Use £120.50 on {second.number}" in asked.text
     assert "£1,043.50" in asked.text
     assert balance_of(second) == 116_400
-    form_id = fresh_form_id()
-    assert [use(browser, credit, second, 12_050, form_id) for _ in range(2)] == [303, 303]
+    nonce = fresh_form_id()
+    assert [use(browser, credit, second, 12_050, nonce).status_code for _ in range(2)] == [303, 303]
     assert (balance_of(first), balance_of(second)) == (116_400, 104_350)
     assert check.broken() == []
 
@@ -87,16 +92,66 @@ def test_more_than_can_be_used_is_refused_at_the_field(world: World, sign_in_as:
     assert reply.status_code == 422
     assert "Enter an amount up to £500.00" in reply.text
     assert 'value="500.01"' in reply.text
-    assert use(browser, credit, invoice, 50_001) == 409
+    assert use(browser, credit, invoice, 50_001).status_code == 409
     assert balance_of(invoice) == 116_400
+
+
+def test_no_credit_is_used_where_money_is_on_its_way_or_somebody_else_is_paying(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn
+) -> None:
+    coming, busy, credit = world.issued(), world.issued(), kept(world.acme, 50_000)
+    attempted(coming, by=world.bob, status="processing")
+    paying.begin(busy, world.bob)
+    browser = sign_in_as(world.alice)
+    reply = use(browser, credit, coming, 50_000)
+    assert (reply.status_code, "is on its way" in reply.text) == (409, True)
+    reply = use(browser, credit, busy, 50_000)
+    assert (reply.status_code, "Somebody else is paying this right now" in reply.text) == (409, True)
+    assert (balance_of(coming), balance_of(busy)) == (116_400, 116_400)
+    assert sandbox.objects("checkout.session")[0]["status"] == "open"
+
+
+def test_using_credit_closes_ones_own_page_for_more_than_is_left_to_pay(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn
+) -> None:
+    invoice, credit = world.issued(), kept(world.acme, 50_000)
+    attempt = paying.begin(invoice, world.alice)
+    assert use(sign_in_as(world.alice), credit, invoice, 50_000).status_code == 303
+    assert balance_of(invoice) == 66_400
+    assert paying.again(attempt).status == "superseded"
+    assert sandbox.objects("checkout.session")[0]["status"] == "expired"
+
+
+def test_an_amount_that_changed_since_the_page_and_one_too_small_are_refused(world: World, sign_in_as: SignIn) -> None:
+    invoice, credit = world.issued(), kept(world.acme, 50_000)
+    browser = sign_in_as(world.alice)
+    stale = {"nonce": fresh_form_id(), "invoice": invoice.number, "minor": "100", "owed": "116401"}
+    assert browser.post(f"/credits/payment-{credit.id}/use", data=stale).status_code == 409
+    assert use(browser, credit, invoice, 99).status_code == 422
+    asked = {"invoice": invoice.number, "shown": invoice.number, "amount": "0.99"}
+    reply = browser.get(f"/credits/payment-{credit.id}/use", query_string=asked)
+    assert (reply.status_code, "Enter £1.00 or more" in reply.text) == (422, True)
+    assert balance_of(invoice) == 116_400
+
+
+def test_credit_used_early_takes_the_discount_that_was_shown(world: World, sign_in_as: SignIn) -> None:
+    draft = invoices.draft(world.acme.id, replace(content(), early_days=10, early_ppm=20_000), by=world.sam, at=AT)
+    invoice = invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT)
+    credit, browser = kept(world.acme, 200_000), sign_in_as(world.alice)
+    page = browser.get(f"/credits/payment-{credit.id}/use").text
+    assert f"Use £1,140.72 on {invoice.number}" in page
+    assert "£23.28" in page
+    assert use(browser, credit, invoice, 114_072).status_code == 303
+    assert (balance_of(invoice), Invoice.get_by_id(invoice.id).credited_minor) == (0, 2_328)
+    assert check.broken() == []
 
 
 def test_a_stranger_neither_sees_nor_uses_it(world: World, sign_in_as: SignIn) -> None:
     invoice, credit = world.issued(world.globex), kept(world.acme, 50_000)
     browser = sign_in_as(world.gina)
     assert browser.get(f"/credits/payment-{credit.id}/use").status_code == 404
-    assert use(browser, credit, invoice, 100) == 404
-    assert use(sign_in_as(world.alice), credit, invoice, 100) == 404
+    assert use(browser, credit, invoice, 100).status_code == 404
+    assert use(sign_in_as(world.alice), credit, invoice, 100).status_code == 404
     assert balance_of(invoice) == 116_400
 
 

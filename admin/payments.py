@@ -45,6 +45,7 @@ def show_list() -> ResponseReturnValue:
         tab=tab,
         tabs=_tabs(tab, q),
         page=page,
+        gone=payments.given_back([row.id for row in page.rows]),
         home_currency=selling().currency,
     )
 
@@ -113,6 +114,7 @@ def _tabs(current: str, q: str) -> list[dict[str, Any]]:
 def _shown(payment: Payment, *, is_taking: bool = False) -> dict[str, Any]:
     return {
         "payment": payment,
+        "gone": payments.given_back([payment.id]),
         "customer": customers.get(payment.customer_id) if payment.customer_id is not None else None,
         "places": payments.standing(payment.id),
         "movements": payments.movements(payment.id),

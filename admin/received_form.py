@@ -54,6 +54,12 @@ def blank(customer: Customer | None, currency: str, on: date) -> TypedReceived:
     return TypedReceived(currency=customer.currency if customer else currency, received_on=on.isoformat())
 
 
+def paying(typed: TypedReceived, row: Owing) -> TypedReceived:
+    """The form of money that pays all of one invoice."""
+    owed = str(money.to_decimal(row.owed_minor, row.currency))
+    return replace(typed, amount=owed, parts={row.id: owed})
+
+
 def sent(form: Mapping[str, str]) -> TypedReceived:
     """The form as it was sent."""
     return TypedReceived(

@@ -43,7 +43,7 @@ def record() -> ResponseReturnValue:
     """Record money, and split it over the customer's invoices; "Split it for me" only proposes."""
     customer = _customer(request.values.get("customer", ""))
     if request.method == "GET":
-        return forms.show(*FORM, **_form(received_form.blank(customer, selling().currency, today()), customer))
+        return forms.show(*FORM, **_form(_begun(customer), customer))
     typed = received_form.sent(request.form)
     if "split" in request.form and customer:
         return forms.show(*FORM, **_form(received_form.spread(typed, customer, locale=selling().locale), customer))
@@ -62,6 +62,15 @@ def show_left() -> ResponseReturnValue:
     """What the split comes to, and what is left, while somebody types. Nothing is saved."""
     shown = _form(received_form.sent(request.form), _customer(request.form.get("customer", "")))
     return forms.show(FORM[0], "admin/payments/_left.html", **shown)
+
+
+def _begun(customer: Customer | None) -> TypedReceived:
+    """The form as it is first shown; from an invoice's page, with what that invoice owes."""
+    typed = received_form.blank(customer, selling().currency, today())
+    wanted = reading.number(request.args.get("invoice", ""))
+    rows = payments.owing(customer.id, typed.currency) if customer and wanted > 0 else []
+    owed = [row for row in rows if row.id == wanted]
+    return received_form.paying(typed, owed[0]) if owed else typed
 
 
 def _customer(text: str) -> Customer | None:

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from billing import allocations, audit, clock, credits, early_discounts, payments, seller, write_offs
-from billing.db import lock, transaction
+from billing.db import execute, is_sqlite, lock, transaction
 from billing.errors import Conflict, Invalid
 from billing.tables import Customer, Invoice, Payment
 
@@ -29,6 +29,7 @@ MOST_SUGGESTIONS = 5
 MOST_CUSTOMERS = 3  # that an unknown payer may be
 ALIKE = 0.75  # how like two names must be, of 1
 PAGE = 10
+MOST_COUNTED = 99
 LONGEST_REASON = 500
 TAKEN_OFF = "taken_off"
 
@@ -106,6 +107,16 @@ def waiting(*, after: int = 0, limit: int = PAGE) -> list[Waiting]:
         )
         for row in found
     ]
+
+
+def counts() -> dict[str, int]:
+    """How much waits in the "inbox" and for "approvals", in one statement, exact up to MOST_COUNTED."""
+    waits = "waiting = 1" if is_sqlite() else "waiting"
+    found = execute(
+        f"""SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM payment WHERE {waits} LIMIT {MOST_COUNTED + 1}) AS p),
+            (SELECT COUNT(*) FROM (SELECT 1 FROM approval WHERE decided_at IS NULL LIMIT {MOST_COUNTED + 1}) AS a)"""  # noqa: S608 - constants
+    ).fetchone()
+    return {"inbox": int(found[0]), "approvals": int(found[1])}
 
 
 def why(payment: Payment) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import g, request
 
-from billing import clock, formatting, seller, sessions
+from billing import clock, formatting, inbox, seller, sessions
 from billing.tables import Seller
 from web import people, submissions
 from web.preferences import THEME_COOKIE, THEMES
@@ -62,6 +62,7 @@ def register(app: Flask, settings: Settings) -> None:
         demo=settings.demo,
         portal_nav=_known(app, PORTAL_NAV),
         admin_nav=_known(app, ADMIN_NAV),
+        waiting_counts=waiting_counts,
     )
     app.context_processor(about_the_person)
 
@@ -80,6 +81,12 @@ def today() -> date:
         g.remit_today = clock.today(current_seller().time_zone)
     found: date = g.remit_today
     return found
+
+
+def waiting_counts() -> dict[str, int | str]:
+    """How much waits for the billing team, by the entry of the navigation that leads there."""
+    most = inbox.MOST_COUNTED
+    return {key: count if count <= most else f"{most}+" for key, count in inbox.counts().items()}
 
 
 def speak(locale: str) -> None:

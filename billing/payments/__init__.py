@@ -31,6 +31,7 @@ from billing.payments.history import (
 )
 from billing.payments.listing import (
     Booked,
+    GivenBack,
     Movement,
     Owing,
     PaymentPage,
@@ -39,6 +40,7 @@ from billing.payments.listing import (
     booked,
     count_waiting,
     get,
+    given_back,
     movements,
     owing,
     page,
@@ -118,6 +120,7 @@ __all__ = [
     "CreditChanged",
     "CreditUse",
     "Flight",
+    "GivenBack",
     "GivenBackInPart",
     "InvoiceCancelled",
     "LooksTheSame",
@@ -164,6 +167,7 @@ __all__ = [
     "customer_ref",
     "decide",
     "get",
+    "given_back",
     "in_flight",
     "in_flight_on",
     "invoice_ids_of",

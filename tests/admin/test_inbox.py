@@ -64,6 +64,15 @@ def form_of(reply: TestResponse, action: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in fields}
 
 
+def test_every_page_says_how_much_waits(world: World, sam: Client) -> None:
+    assert "Money inbox Credit notes Approvals Customers" in words(sam.get("/admin/invoices"))
+    came(world)
+    came(world, 5_000)
+    page = words(sam.get("/admin/invoices"))
+    assert "Money inbox 2 waiting Credit notes Approvals Customers" in page
+    assert "Inbox 2 waiting Customers More" in page
+
+
 def test_one_click_does_exactly_what_was_suggested(world: World, sam: Client) -> None:
     invoice = world.issued()
     payment = came(world, 116_400, world.acme, bank_reference=f"inv {invoice.number}")

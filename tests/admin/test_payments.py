@@ -221,7 +221,7 @@ def test_a_part_is_taken_back_and_waits_for_another_place(world: World, sam: Cli
     assert (reply.status_code, owed(invoice)) == (303, 6_400)
     page = words(sam.get(reply.location))
     assert "It was taken off an invoice, and waits for another place." in page
-    assert f"{invoice.number} Taken back −£64.00" in page
+    assert f"{invoice.number} Taken back Today, 10:00 −£64.00" in page
     assert payment.reference in words(sam.get("/admin/inbox"))
     assert check.broken() == []
 
@@ -236,6 +236,35 @@ def test_taking_back_asks_why_and_never_takes_more_than_was_applied(world: World
     assert "Only £500.00" in words(reply)
     assert "Say why" in words(sam.post(path, data=sent | {"reason": " ", "amount": "1"}, hx=True))
     assert owed(invoice) == 66_400
+
+
+def test_a_payment_that_went_back_says_so_and_offers_no_further_refund(world: World, sam: Client) -> None:
+    invoice = world.issued()
+    payment = came(world, 10_000, (invoice.id, 10_000))
+    address = f"/admin/payments/{payment.id}"
+    assert f"{payment.reference} Applied" in words(sam.get(address))
+    for amount, word, may_refund in (("40.00", "Partly refunded", True), ("60.00", "Refunded", False)):
+        sent = {
+            "place": str(invoice.id),
+            "amount": amount,
+            "way": "bank",
+            "sent_on": TODAY.isoformat(),
+            "reason": "Asked for",
+        }
+        assert sam.post(f"{address}/refund", data=sent | {"form_id": fresh_form_id()}).status_code == 303
+        page = sam.get(address)
+        assert f"{payment.reference} {word}" in words(page)
+        assert (f'href="{address}/refund"' in page.text) is may_refund
+        assert word in words(sam.get("/admin/payments"))
+
+
+def test_an_invoice_leads_to_recording_all_it_owes(world: World, sam: Client) -> None:
+    invoice = world.issued()
+    page = sam.get(f"/admin/invoices/{invoice.id}").text
+    link = f"{RECORD}?customer={world.acme.id}&amp;invoice={invoice.id}"
+    assert link in page
+    form = sam.get(link.replace("&amp;", "&"))
+    assert (value_of(form, "amount"), value_of(form, f"part-{invoice.id}")) == ("1164.00", "1164.00")
 
 
 def test_a_bounced_cheque_is_reversed_with_a_reason_the_customer_reads(world: World, sam: Client) -> None:

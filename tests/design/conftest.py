@@ -77,6 +77,7 @@ def look(pages: dict[str, str]) -> Flask:
         "seller": lambda: SELLER,
         "portal_nav": PORTAL_NAV,
         "admin_nav": ADMIN_NAV,
+        "waiting_counts": dict,
         "csrf_token": lambda: "token-of-the-look",
     }
     app.context_processor(lambda: {name: request.args.get(name) for name in ("theme", "guest", "demo")} | PEOPLE)

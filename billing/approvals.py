@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["credit_note", "refund", "write_off"]
 
-DECIDING_ROLES = ("admin", "approver")
+DECIDING_ROLES = seller.DECIDING_ROLES
 LONGEST_NOTE = 500
 MOST_SHOWN = 200
 

@@ -31,6 +31,7 @@ KILLED = "Each worker that took it ended before it could say what came of it."
 SECRET = frozenset({"sign_in_code"})  # what these said is forgotten once they left
 ISSUED = "invoice_issued"
 CORRECTED = "invoice_corrected"  # a new invoice and the credit note of the one it replaces
+APPROVAL_LOOSENED = "approval_loosened"
 # These carry a PDF, so they wait until it is stored: the event, and the column of what the PDF is of.
 NEEDS_PDF = (
     (ISSUED, "invoice"),

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from billing import audit, bank_details, fee_rules, formatting, money, tax
+from billing import audit, bank_details, fee_rules, formatting, money, outbox, tax
 from billing.db import transaction
 from billing.errors import Conflict, Invalid, Refusal
 from billing.prepared import Prepared
-from billing.tables import Seller
+from billing.tables import Seller, User
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from billing.actors import Actor
 
 
+DECIDING_ROLES = ("admin", "approver")  # whose word an approval takes
 MOST_DAYS = 365
 MOST_EARLY_PPM = 500_000
 MOST_METHODS, LONGEST_METHOD = 20, 40
@@ -129,7 +130,10 @@ def policy_of(selling: Seller) -> SellerPolicy:
 
 
 def save_policy(policy: SellerPolicy, *, version: int, by: Actor, at: datetime) -> Seller:
-    """Change how the seller is paid. Raises SellerNotSetUp, Invalid with the words for each field, SellerChanged."""
+    """Change how the seller is paid. Whoever decides on approvals is told where fewer will be asked for.
+
+    Raises SellerNotSetUp, Invalid with the words for each field, SellerChanged.
+    """
     before = get()
     _refuse_wrong_policy(policy, before)
     values = asdict(policy) | {"late_fee": policy.late_fee.as_stored(), "methods": list(policy.methods)}
@@ -141,8 +145,34 @@ def save_policy(policy: SellerPolicy, *, version: int, by: Actor, at: datetime) 
         )
         if moved != 1:
             raise SellerChanged
+        if _is_looser(policy.approval_over_minor, before.approval_over_minor):
+            _tell_deciders(policy, before, by=by, at=at)
         audit.record("seller.policy_saved", "seller:1", by=by, at=at, facts=values)
     return get()
+
+
+def _is_looser(over_minor: int | None, before_minor: int | None) -> bool:
+    """Whether less than before takes two people; None is never."""
+    return before_minor is not None and (over_minor is None or over_minor > before_minor)
+
+
+def _tell_deciders(policy: SellerPolicy, before: Seller, *, by: Actor, at: datetime) -> None:
+    """One person could lift the limit, do what it forbids and set it back: everybody who decides hears of it."""
+    who = (User.role.in_(DECIDING_ROLES)) & User.disabled_at.is_null()
+    for user in User.select().where(who).order_by(User.id):
+        outbox.queue(
+            outbox.APPROVAL_LOOSENED,
+            to=user.email,
+            to_name=user.name,
+            key=f"{outbox.APPROVAL_LOOSENED}:{before.version}:{user.id}",
+            context={
+                "before_minor": before.approval_over_minor,
+                "over_minor": policy.approval_over_minor,
+                "currency": before.currency,
+                "by": by.name,
+            },
+            at=at,
+        )
 
 
 def _refuse_wrong_policy(policy: SellerPolicy, selling: Seller) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from billing import allocations, autopay, clock, formatting, links, seller
+from billing import allocations, autopay, clock, formatting, links, outbox, seller
 from billing.formatting import DEFAULT_LOCALE
 from billing.tables import CreditNote, Document, Invoice, Mail, Payment
-from web import letters_money_back
+from web import letters_money_back, letters_staff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -282,6 +282,7 @@ def _sign_in_code(mail: Mail, _head: Letterhead) -> Told:
 
 
 _EVENTS: dict[str, Callable[[Mail, Letterhead], Told]] = {
+    outbox.APPROVAL_LOOSENED: lambda mail, _head: (letters_staff.approval_loosened(mail, locale=_locale(mail)), ()),
     "autopay_ended": _autopay_ended,
     "autopay_failed": _autopay_failed,
     "autopay_on": _autopay_on,

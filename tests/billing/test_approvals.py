@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from peewee import DatabaseError
 
-from billing import approvals, credit_notes, db
+from billing import approvals, credit_notes, db, outbox, seller
 from billing.actors import SYSTEM
-from billing.tables import Approval, CreditNote, Seller, User
+from billing.tables import Approval, CreditNote, Mail, Seller, User
 from tests.world import AT
 
 if TYPE_CHECKING:
@@ -82,3 +82,24 @@ def test_what_was_decided_is_no_longer_in_the_queue(world: World) -> None:
         approvals.get(row.id)
     with pytest.raises(approvals.NoSuchApproval):
         approvals.get(999_999)
+
+
+def threshold(world: World, minor: int | None) -> list[str]:
+    """Sam sets the threshold; gives who was mailed about it."""
+    told = Mail.event == outbox.APPROVAL_LOOSENED
+    before = Mail.select().where(told).count()
+    policy = seller.SellerPolicy(approval_over_minor=minor)
+    seller.save_policy(policy, version=seller.get().version, by=world.sam, at=AT)
+    return [mail.recipient for mail in Mail.select().where(told).order_by(Mail.id)][before:]
+
+
+def test_whoever_decides_is_told_each_time_that_less_takes_a_second_person(world: World) -> None:
+    deciders = ["sam@alderfinch.example", "ada@alderfinch.example"]
+    assert threshold(world, 50_000) == []
+    assert threshold(world, 10_000) == []
+    assert threshold(world, 10_001) == deciders
+    assert threshold(world, None) == deciders
+    assert threshold(world, None) == []
+    assert threshold(world, 0) == []
+    User.update(disabled_at=AT).where(User.id == world.ada.user_id).execute()
+    assert threshold(world, None) == ["sam@alderfinch.example"]

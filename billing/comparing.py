@@ -93,9 +93,12 @@ def recognise() -> None:
 
 
 def compare(at: datetime, *, days: int = USUAL_DAYS) -> Compared:
-    """Compare the last `days` (1 to 30), and book what the books lack. Raises OutcomeUnknown, Declined."""
+    """Compare the last `days` (1 to 30), and book what the books lack. Raises OutcomeUnknown, Declined.
+
+    More days after a silence: it begins where the last whole comparison was made, a month ago at the earliest.
+    """
     assert 1 <= days <= MOST_DAYS, "the provider's list is asked for a month at most"
-    since = max(at - timedelta(days=days), _beginning(at))
+    since = max(min(at - timedelta(days=days), _last_compared(at)), _beginning(at))
     booked = differences = unanswered = 0
     seen = list(gateway.current().balance_movements(since=since))
     for moved in reversed(seen):  # oldest first: a payment before its refund
@@ -116,6 +119,8 @@ def compare(at: datetime, *, days: int = USUAL_DAYS) -> Compared:
         else:
             differences += _keep(moved, at=at)
     differences += _unknown_there({moved.source_id for moved in seen}, since=since, at=at)
+    if not unanswered:
+        _note_compared(at)
     return Compared(looked=len(seen), booked=booked, differences=differences, unanswered=unanswered)
 
 
@@ -154,6 +159,21 @@ def resolve(difference_id: str, *, note: str, by: Actor, at: datetime) -> None:
             raise DifferenceResolved(found)
         facts = {"minor": found.minor, "currency": found.currency, "note": note}
         audit.record("difference.resolved", f"difference:{difference_id}", by=by, at=at, facts=facts)
+
+
+def _last_compared(at: datetime) -> datetime:
+    """Since when something may be missing: the last comparison that left nothing unanswered, at most a month ago."""
+    selling, earliest = seller.find(), at - timedelta(days=MOST_DAYS)
+    last = selling.compared_at if selling is not None else None
+    if last is not None and last < earliest:
+        log.error("nothing was compared since %s: what moved before %s must be compared by hand", last, earliest)
+    return max(last - LET_IT_APPEAR, earliest) if last is not None else earliest
+
+
+def _note_compared(at: datetime) -> None:
+    is_older = Seller.compared_at.is_null() | (Seller.compared_at < at)
+    with transaction():
+        Seller.update(compared_at=at).where(is_older).execute()
 
 
 def _beginning(at: datetime) -> datetime:

@@ -43,6 +43,7 @@ class Seller(Table):
     early_days = IntegerField(default=0)  # early-payment discount of new invoices: 2/10 net 30 is 10 days ...
     early_ppm = IntegerField(default=0)  # ... and 20,000 ppm
     gateway_identity = TextField(default="")  # who we are at the card provider, learnt once
+    compared_at = Instant(null=True)  # when its list was last compared with the books, and all of it answered
     methods = JSONField(default=list)  # names of the seller's own ways to be paid, besides the usual ones
     version = IntegerField(default=1)
 

@@ -172,6 +172,50 @@ def test_a_movement_that_cannot_be_asked_about_is_tried_again_tomorrow(world: Wo
     assert comparing.compare(LATER).booked == 1
 
 
+class Asked(Listing):
+    """A gateway that remembers since when it was asked for movements."""
+
+    def __init__(self, real: gateway.Gateway, *told: BalanceMovement) -> None:
+        super().__init__(real, *told)
+        self.since: list[datetime] = []
+
+    def balance_movements(self, *, since: datetime, source_id: str | None = None) -> Iterator[BalanceMovement]:
+        self.since.append(since)
+        return (row for row in super().balance_movements(since=since, source_id=source_id) if row.at >= since)
+
+
+def test_a_payout_in_a_silence_of_weeks_is_booked_all_the_same(world: World, sandbox: Sandbox) -> None:
+    comparing.compare(LATER)
+    at = AT + timedelta(days=20)
+    gateway.use(Asked(sandbox.gateway(), replace(PAYOUT, at=AT + timedelta(days=9))))
+    assert comparing.compare(at).booked == 1
+    assert books("bank") == 50_000
+
+
+def test_a_comparison_begins_where_the_last_whole_one_was_made_or_three_days_ago(
+    world: World, sandbox: Sandbox
+) -> None:
+    asked = Asked(sandbox.gateway())
+    gateway.use(asked)
+    days = (20, 21, 32, 90)
+    for day in days:
+        comparing.compare(AT + timedelta(days=day))
+    ago = [AT + timedelta(days=day) - since for day, since in zip(days, asked.since, strict=True)]
+    appear = timedelta(hours=1)
+    assert ago == [timedelta(days=20) + appear, timedelta(days=3), timedelta(days=11) + appear, timedelta(days=30)]
+
+
+def test_a_comparison_with_something_unanswered_is_not_whole(world: World, sandbox: Sandbox) -> None:
+    sandbox.pay(paying.page(paying.begin(world.issued(), world.alice)))
+    sandbox.control("calls", path="/v1/payment_intents", failing=1, failing_status=500)
+    assert comparing.compare(LATER).unanswered == 1
+    assert Seller.get().compared_at is None
+    comparing.compare(LATER)
+    assert Seller.get().compared_at == LATER
+    comparing.compare(AT)
+    assert Seller.get().compared_at == LATER, "it never goes back"
+
+
 def test_who_we_are_is_learnt_once_and_another_is_refused(world: World, sandbox: Sandbox) -> None:
     comparing.recognise()
     comparing.recognise()

@@ -219,7 +219,9 @@ def _payment(payment_id: int) -> Payment:
 def _for_customer(payment: Payment, customer: Customer, because: str) -> list[Suggestion]:
     """The suggestions for one customer; `because` says why it may be this one, where that is not known."""
     rows = list(
-        Invoice.select(Invoice.id, Invoice.number, Invoice.balance_minor, Invoice.next_due_on)
+        Invoice.select(
+            Invoice.id, Invoice.number, Invoice.balance_minor, Invoice.written_off_minor, Invoice.next_due_on
+        )
         .where((Invoice.customer == customer.id) & (Invoice.currency == payment.currency) & (Invoice.balance_minor > 0))
         .order_by(Invoice.next_due_on, Invoice.id)
         .limit(MOST_OPEN)
@@ -279,7 +281,7 @@ def _suggest(payment: Payment, customer: Customer, chosen: Iterable[Invoice], wo
                 invoice_id=invoice.id,
                 number=str(invoice.number),
                 minor=part,
-                left_minor=invoice.balance_minor - part,
+                left_minor=invoice.balance_minor + invoice.written_off_minor - part,  # what was given up owes again
             )
         )
         left -= part

@@ -15,6 +15,8 @@ from tests.simulation.life import Life
 from tests.simulation.oracle import Worth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.simulation.oracle import Bill
 
 SMALL = st.integers(0, 30)
@@ -51,10 +53,7 @@ class ReceivingRules(Life):
         key = f"payment-{payment.id}"
         worth = Worth(key=key, customer_id=received.customer_id, currency=received.currency, minor=minor, free=minor)
         self.oracle.came(worth)
-        for part in split:
-            bill = self.oracle.bills[part.invoice_id]
-            if bill.written_off:
-                bill.owes, bill.written_off = bill.owes + bill.written_off, 0
+        self._owe_again(part.invoice_id for part in split)
         for part in sorted(split):
             self.oracle.apply(key, part.invoice_id, part.minor)
             self.follower.settle_early({part.invoice_id}, on)
@@ -104,7 +103,9 @@ class ReceivingRules(Life):
         planned = [payments.Planned(paid.invoice_id, paid.minor) for paid in chosen.paid]
         for paid in chosen.paid:
             bill = self.oracle.bills[paid.invoice_id]
-            assert paid.left_minor == bill.owes - paid.minor, "the effect that is shown is the effect"
+            assert paid.left_minor == bill.owes + bill.written_off - paid.minor, (
+                "the effect that is shown is the effect"
+            )
         answer = self.ask(
             "take a suggestion",
             lambda: inbox.apply(worth.id, planned, customer_id=chosen.customer_id, by=self.sam, at=self.now),
@@ -112,9 +113,16 @@ class ReceivingRules(Life):
         if answer.done:
             worth.customer_id = chosen.customer_id
             on = day_of(waits.payment.received_at)
+            self._owe_again(part.invoice_id for part in planned)
             for part in sorted(planned):
                 self.oracle.apply(worth.key, part.invoice_id, part.minor)
                 self.follower.settle_early({part.invoice_id}, on)
+
+    def _owe_again(self, bill_ids: Iterable[int]) -> None:
+        """Money came after all: what was given up is owed again."""
+        for bill_id in bill_ids:
+            bill = self.oracle.bills[bill_id]
+            bill.owes, bill.written_off = bill.owes + bill.written_off, 0
 
     def _part(self, bill: Bill, tenths: int) -> int:
         return max((bill.owes + bill.written_off) * tenths // 10, 1)

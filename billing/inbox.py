@@ -144,6 +144,10 @@ def apply(payment_id: int, planned: Sequence[Planned], *, customer_id: int, by: 
     NotEnoughLeft, AllocationExceedsOpenBalance, CreditHeld.
     """
     with transaction():
+        lock(Customer.select(Customer.id).where(Customer.id == customer_id)).get_or_none()
+        ids = sorted(plan.invoice_id for plan in planned)
+        theirs = Invoice.id.in_(ids) & (Invoice.customer == customer_id)
+        locked = list(lock(Invoice.select().where(theirs).order_by(Invoice.id)))
         payment = _payment(payment_id)
         if payment.customer_id is None:
             payment = payments.assign_customer(payment_id, customer_id, by=by, at=at)
@@ -151,13 +155,11 @@ def apply(payment_id: int, planned: Sequence[Planned], *, customer_id: int, by: 
             raise payments.PayerKnown(payment)
         if not payment.free_minor:
             raise NothingFree(payment)
-        ids = sorted(plan.invoice_id for plan in planned)
-        locked = list(lock(Invoice.select().where(Invoice.id.in_(ids)).order_by(Invoice.id)))
         source = allocations.lock_source(payment)
         credit = credits.credit_of(source)
         if credit.available_minor < sum(plan.minor for plan in planned) <= credit.free_minor:
             raise credits.CreditHeld(credit)
-        _reopen(locked, customer_id, by=by, at=at)
+        _reopen(locked, by=by, at=at)
         on = clock.day_of(payment.received_at, seller.get().time_zone)
         for plan in sorted(planned):
             credits.apply_locked(source, plan.invoice_id, plan.minor, by=by, at=at, paid_at=payment.received_at)
@@ -202,10 +204,10 @@ def take_back(payment_id: int, invoice_id: int, minor: int, *, reason: str, by: 
     return after
 
 
-def _reopen(locked: Sequence[Invoice], customer_id: int, *, by: Actor, at: datetime) -> None:
-    """Debts of the customer that were given up owe again, since money came after all."""
+def _reopen(locked: Sequence[Invoice], *, by: Actor, at: datetime) -> None:
+    """Debts that were given up owe again, since money came after all."""
     for invoice in locked:
-        if invoice.written_off_minor and invoice.customer_id == customer_id:
+        if invoice.written_off_minor:
             write_offs.reverse(invoice.id, reason="Money came after all.", by=by, at=at)
 
 

@@ -1,7 +1,7 @@
 """Settle: every trigger ends here, in any order and any number of times, and the money is booked once.
 
 What is true is fetched from the provider first, outside any transaction; then one transaction writes all that
-follows from it. Rows are locked in the order attempt, invoices by id, credits, audit.
+follows from it. Rows are locked in the order attempt, its customer, invoices by id, credits, audit.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def _place(payment: Payment, attempt: Attempt | None, trouble: str, *, at: datet
         customer_id=payment.customer_id,
         payment_id=payment.id,
     )
-    invoice_ids = _lock_planned(attempt) if attempt else []  # before the customer's balance, as issue and void do
+    invoice_ids = _lock_planned(attempt) if attempt else []
     ledger.post(f"payment:{payment.id}", "payment_received", [came], on=on, at=at)
     plan = frozen(attempt) if attempt and not trouble else None
     applied: dict[int, int] = {}
@@ -236,7 +236,8 @@ def _place(payment: Payment, attempt: Attempt | None, trouble: str, *, at: datet
 
 
 def _lock_planned(attempt: Attempt) -> list[int]:
-    """Lock the invoices an attempt is meant to pay, by id, and give their ids."""
+    """Lock the customer of an attempt, then the invoices it is meant to pay, by id, and give their ids."""
+    lock(Customer.select(Customer.id).where(Customer.id == attempt.customer_id)).get()
     locked = lock(Invoice.select(Invoice.id).where(Invoice.id.in_(planned_on(attempt.id))).order_by(Invoice.id))
     return [invoice.id for invoice in locked]
 

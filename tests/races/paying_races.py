@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from billing import autopay, invoices, payments, stripe_events
@@ -13,15 +14,17 @@ from tests.billing.saved import save_card
 from tests.races.rounds import Lean, Scene
 from tests.races.scenes import Race, insist, sweep_pages
 from tests.races.spending_races import credit_of
-from tests.world import AT, TODAY
+from tests.world import AT, TODAY, content
 
 if TYPE_CHECKING:
+    from billing.actors import Actor
     from tests.races.rounds import Round
     from tests.races.scenes import Stage
 
 SESSIONS, INTENTS = "/v1/checkout/sessions", "/v1/payment_intents"
 SLOW_SECONDS = 0.05
 PART_MINOR = 100_00
+PRESSES = 5
 
 
 def double_click(stage: Stage) -> Scene:
@@ -278,6 +281,45 @@ def deliveries(stage: Stage) -> Scene:
     return Scene(deliver, judge, arrive=stage.go_there, before=lambda _: slowly(stage, INTENTS))
 
 
+def early_or_press(stage: Stage) -> Scene:
+    """What Alice paid early is booked, with its discount, while Bob presses Pay again and again."""
+    world = stage.world
+    issued, intents = [], []
+    for turn in range(stage.size.rounds):
+        said = replace(content(), early_days=10, early_ppm=20_000)
+        draft = invoices.draft(world.acme.id, said, by=world.sam, at=AT)
+        issued.append(invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT))
+        attempt = _press_early(issued[-1], world.alice, f"alice-{turn}")
+        assert stage.sandbox.pay(paying.page(attempt)).status_code == 303
+        intents.append(str(stage.sandbox.objects("payment_intent")[0]["id"]))
+
+    def act(turn: int, client: int) -> str:
+        if client % 4 == 0:
+            assert payments.settle(intents[turn], at=AT) is not None, "the money came"
+            return "booked"
+        for press in range(PRESSES):
+            try:
+                _press_early(issued[turn], world.bob, f"bob-{turn}-{client}-{press}")
+            except payments.BeingPaid:
+                continue
+        return "waited"
+
+    def judge(rounds: list[Round]) -> str:
+        came = Counter(deed.what for deeds in rounds for deed in deeds)
+        assert set(came) <= {"booked", "waited", "409 AlreadyPaid"}, came
+        assert Payment.select().count() == len(rounds)
+        assert {(row.balance_minor, row.credited_minor) for row in Invoice.select()} == {(0, 23_28)}
+        return f"{len(rounds)} discounts taken once each; Bob was told so {came['409 AlreadyPaid']} times"
+
+    return Scene(act, judge, arrive=stage.go_there)
+
+
+def _press_early(invoice: Invoice, payer: Actor, nonce: str) -> Attempt:
+    """Pay all but the discount of 2 per cent."""
+    early = payments.Planned(invoice.id, invoice.total_minor - 23_28, invoice.total_minor)
+    return payments.start_checkout(customer_id=invoice.customer_id, planned=[early], nonce=nonce, payer=payer, at=AT)
+
+
 def _both_won(won: Counter[str], rounds: int) -> str:
     fewest = max(1, rounds // 20)
     assert min(won["void"], won["paid"]) >= fewest or rounds < 10, f"one side always comes first: {won}"
@@ -290,6 +332,7 @@ PAYING = (
     Race("stale-amount", "3", "a credit comes between page and POST", stale_amount),
     Race("press-or-void", "9", "staff voids while people press Pay", press_or_void),
     Race("charge-or-void", "9", "staff voids while the payer fills in the page", charge_or_void),
+    Race("early-or-press", "", "a discount is taken while people press Pay", early_or_press),
     Race("deliveries", "6", "one webhook reaches everybody at once", deliveries),
     Race("autopay-or-own", "", "workers charge what the customer pays", autopay_or_own),
 )

@@ -146,7 +146,7 @@ def _owner(payment: Payment) -> Customer | None:
 def _ask_whose(payment: Payment) -> ResponseReturnValue:
     q = request.args.get("q", "").strip()[:LONGEST_SEARCH]
     rows = customers.page(q=q, limit=MOST_NAMED)[:MOST_NAMED]
-    return hx.respond("admin/inbox/whose.html", "admin/inbox/_whose.html", payment=payment, q=q, rows=rows)
+    return hx.respond("admin/inbox/whose.html", "admin/payments/_payers.html", payment=payment, q=q, rows=rows)
 
 
 def _split(payment: Payment, customer: Customer, typed: dict[int, str]) -> dict[str, Any]:

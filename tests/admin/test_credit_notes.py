@@ -9,7 +9,7 @@ import pytest
 from billing import check, credit_notes, invoices, write_offs
 from billing.tables import CreditNote, Invoice, Seller
 from tests.admin.arranged import statements
-from tests.admin.typed import words
+from tests.admin.typed import value_of, words
 from tests.web_fixtures import fresh_form_id
 from tests.world import AT, TODAY, line
 
@@ -191,6 +191,18 @@ def test_a_move_that_cannot_be_is_refused_in_its_form(world: World, sam: Client)
         reply = sam.post(f"{path}/{action}", data=sent, hx=True)
         assert (reply.status_code, said in words(reply)) == (status, True), words(reply)
         assert reply.text.lstrip().startswith('<div class="stack" id="uses"')
+
+
+def test_a_refused_take_back_shows_its_form_as_it_was_typed(world: World, sam: Client) -> None:
+    note, applied = credited(world), "Take back from an invoice"
+    path = f"/admin/credit-notes/{note.id}"
+    page = sam.get(path)
+    assert (applied in words(page), '<details class="card" open>' in page.text) == (True, False)
+    sent = {"form_id": fresh_form_id(), "invoice_id": note.invoice_id, "amount": "500", "reason": "Wrong one"}
+    reply = sam.post(f"{path}/take-back", data=sent, hx=True)
+    assert (reply.status_code, "Only £240.00" in words(reply)) == (409, True)
+    assert (value_of(reply, "amount"), value_of(reply, "reason")) == ("500", "Wrong one")
+    assert '<details class="card" open>' in reply.text
 
 
 def test_the_pdf_comes_from_store_once_it_is_drawn(world: World, sam: Client) -> None:

@@ -173,6 +173,19 @@ def test_a_person_says_whose_money_it_is_first_and_what_for_later(world: World, 
     assert check.broken() == []
 
 
+def test_the_customers_to_choose_from_lead_on_to_what_the_money_is_there_for(world: World, sam: Client) -> None:
+    payment = came(world, 5_000)
+    place, record = f"/admin/payments/{payment.id}/place", "/admin/payments/record"
+    for path, leads_to, nobody in (
+        (place, f"{place}?customer={world.globex.id}", "Try another part of the name."),
+        (f"{record}/for", f"{record}?customer={world.globex.id}", "or record it without a customer."),
+    ):
+        found = sam.get(path, query_string={"q": "glob"}, hx=True)
+        assert found.text.lstrip().startswith('<div id="payers"')
+        assert f'href="{leads_to}"' in found.text
+        assert nobody in words(sam.get(path, query_string={"q": "zzz"}, hx=True))
+
+
 def test_money_that_was_looked_at_stays_credit_but_nobodys_money_does_not(world: World, sam: Client) -> None:
     known, unknown = came(world, 700, world.acme), came(world, 800)
     page = sam.get(INBOX)

@@ -32,7 +32,7 @@ from billing.payments.planning import Planned
 from billing.payments.receipts import contacts_of, queue_receipt
 from billing.payments.references import new_reference
 from billing.payments.settling import PAID_AHEAD
-from billing.tables import Customer, Invoice, Payment, Refund
+from billing.tables import Customer, Invoice, Payment, Refund, Seller
 
 if TYPE_CHECKING:
     from datetime import date
@@ -131,6 +131,7 @@ def record(received: Received, *, by: Actor, at: datetime, anyway: bool = False)
     )
     _refuse_what_is_wrong(received, at)
     with transaction():
+        _lock_payer(received)
         if not anyway:
             _refuse_twin(received)
         paid = _locked(received, by=by, at=at)
@@ -282,6 +283,14 @@ def _refuse_what_is_wrong(received: Received, at: datetime) -> None:
         raise Invalid(problems)
 
 
+def _lock_payer(received: Received) -> None:
+    """Let one at a time record money of this customer, or of nobody known, each seeing what came before."""
+    if received.customer_id is None:
+        lock(Seller.select(Seller.id)).get()
+    elif lock(Customer.select(Customer.id).where(Customer.id == received.customer_id)).get_or_none() is None:
+        raise Missing("We cannot find that customer.")
+
+
 def _refuse_twin(received: Received) -> None:
     """The same customer, amount, day and reference: mostly somebody else typed it already."""
     came_at = _instant(received.received_on)
@@ -306,8 +315,6 @@ def _locked(received: Received, *, by: Actor, at: datetime) -> dict[int, Invoice
     """The invoices to pay, locked by id, written-off ones owing again. Raises Missing, Invalid at each amount."""
     if received.customer_id is None:
         return {}
-    if lock(Customer.select(Customer.id).where(Customer.id == received.customer_id)).get_or_none() is None:
-        raise Missing("We cannot find that customer.")
     ids = sorted(part.invoice_id for part in received.parts)
     found = {row.id: row for row in lock(Invoice.select().where(Invoice.id.in_(ids)).order_by(Invoice.id))}
     problems: dict[str, str] = {}

@@ -67,3 +67,17 @@ def test_money_of_nobody_becomes_one_customers(database: TestDatabase, world: Wo
     assert set(kinds(answers)) <= LATER, answers
     assert sorted(Invoice.get_by_id(invoice.id).balance_minor for invoice in owing) == [0, 116_400]
     assert check.broken() == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["of a customer", "of nobody known"])
+def test_the_same_money_recorded_by_many_at_once_is_recorded_once(
+    database: TestDatabase, world: World, *, known: bool
+) -> None:
+    customer_id = world.acme.id if known else None
+
+    answers = race(database.url, PEOPLE, lambda _: came(world, customer_id).minor)
+
+    assert [answer for answer in answers if isinstance(answer, int)] == [116_400]
+    assert kinds(answers) == ["LooksTheSame"] * (PEOPLE - 1)
+    assert Payment.select().count() == 1
+    assert check.broken() == []

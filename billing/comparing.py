@@ -43,7 +43,8 @@ class StrangeGateway(Refusal):
 
     def __init__(self, known: str, found: str) -> None:
         super().__init__(
-            f"These books belong to {known} at Stripe, but the key is of {found}. No payment is started or booked."
+            f"These books belong to {known} at Stripe, but the key is of {found}. Use a key of {known}: until then "
+            "nothing is compared or caught up with, and autopay charges nothing."
         )
         self.known = known
         self.found = found

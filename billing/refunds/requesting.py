@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from billing import allocations, approvals, audit, credits, gateway, money
+from billing.chargebacks import CLOSED
 from billing.db import lock, transaction
 from billing.errors import Missing, Refusal
 from billing.invoices.activities import add_activity
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from billing.refunds.reading import Method
 
 LONGEST_REASON = 500
-ENDED = ("lost", "won", "prevented", "warning_closed")
 
 
 def request(
@@ -193,7 +193,7 @@ def _refuse_what_cannot_be(value: Source, charge: Payment | None, minor: int, in
 def _is_asked_back(payment: Payment) -> bool:
     """Whether the payer's bank has not said its last word about it yet."""
     running = Chargeback.select(Chargeback.id).where(
-        (Chargeback.payment == payment.id) & Chargeback.status.not_in(ENDED)
+        (Chargeback.payment == payment.id) & Chargeback.status.not_in(CLOSED)
     )
     return bool(running.exists())
 

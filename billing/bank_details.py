@@ -174,11 +174,6 @@ def in_groups(text: str) -> str:
     return str(iso11649.format(text))
 
 
-def reference_of(text: str) -> Reference | None:
-    """The first structured reference in a line of a bank statement, however it is spaced or cased."""
-    return next(_references(text), None)
-
-
 def numbers_in(text: str) -> tuple[str, ...]:
     """Every invoice number that a structured reference in a bank line may stand for, in order.
 

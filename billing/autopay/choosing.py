@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from billing import audit, cards, instalments, invoices, payments
+from billing import audit, cards, chargebacks, instalments, invoices, payments
 from billing.autopay import notice
 from billing.db import lock, transaction
 from billing.errors import Missing
 from billing.invoices.activities import add_activity
-from billing.tables import Allocation, Autopay, AutopayRun, Chargeback, Invoice
+from billing.tables import Autopay, AutopayRun, Invoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from billing.actors import Actor
 
 MOST_TRIES = 4
-CLOSED_CHARGEBACKS = ("warning_closed", "prevented", "lost", "won")
 BATCH = 200
 MOST_PLANNED = 50
 ONE_DAY = timedelta(days=1)
@@ -199,14 +198,4 @@ def _may_be_charged(invoice: Invoice) -> bool:
     """Open, not left out, nobody is paying it, and no bank is taking its money back."""
     if invoice.status != "issued" or not invoice.balance_minor or invoice.skips_autopay:
         return False
-    return not payments.unfinished(invoice.id) and not _is_charged_back(invoice)
-
-
-def _is_charged_back(invoice: Invoice) -> bool:
-    """Whether a payment of it is in a chargeback that is not over."""
-    paid = Allocation.select(Allocation.payment).where(Allocation.invoice == invoice.id)
-    return bool(
-        Chargeback.select(Chargeback.id)
-        .where(Chargeback.payment.in_(paid) & Chargeback.status.not_in(CLOSED_CHARGEBACKS))
-        .exists()
-    )
+    return not payments.unfinished(invoice.id) and not chargebacks.open_on([invoice.id])

@@ -89,11 +89,6 @@ def for_customer(customer_id: int) -> list[ChargebackRow]:
     return _rows(Payment.customer == customer_id)
 
 
-def count_open() -> int:
-    """How many chargebacks wait for an answer."""
-    return int(Chargeback.select().where(Chargeback.status.in_(NEEDS_ANSWER)).count())
-
-
 def open_on(invoice_ids: Sequence[int]) -> set[int]:
     """Which of these invoices were paid by a payment that its bank has not decided about: no reminder, no autopay."""
     rows: Any = (

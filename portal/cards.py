@@ -36,12 +36,6 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
-@portal.context_processor
-def what_autopay_does() -> dict[str, Any]:
-    """Lets the page of an invoice say when it will be charged, and to which card."""
-    return {"autopay_of": autopay_of}
-
-
 def autopay_of(invoice: Invoice) -> dict[str, Any] | None:
     """What a signed-in customer's page of an open invoice says of autopay; None where it does nothing here."""
     if person().customer_id != invoice.customer_id or invoice.status != "issued" or not invoice.balance_minor:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import make_response, request, url_for
 
-from billing import bank_details, clock, early_discounts, formatting, instalments, invoices, payments
+from billing import bank_details, cards, clock, early_discounts, formatting, instalments, invoices, payments
 from billing.errors import Missing
 from billing.rendering.pages import CATEGORY_WORDS
 from portal import fees, portal
+from portal.cards import autopay_of
 from web import filters, hx
 from web.limits import coarse
 from web.people import customer_only, customer_or_guest, person
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from billing.tables import Customer, Invoice
 
 SOON = timedelta(days=7)
+MOST_CARDS = 5  # offered beside an invoice; the page for another amount offers all
 LINES_A_PAGE = 200  # so that the page of an invoice of thousands of lines stays a page
 LONGEST_SEARCH = 100
 SEARCHED_OFTEN = "240 per minute"
@@ -57,6 +59,7 @@ class Listed:
     paid_on: date | None
     payable: bool
     attempt: Flight | None
+    payer: str
 
 
 @portal.get("/invoices", endpoint="invoices")
@@ -119,10 +122,14 @@ def theirs(number: str) -> Invoice:
     return invoice
 
 
-def page_of(invoice: Invoice, *, problem: str = "", status: int = 200) -> Response:
-    """The page of an invoice, or its pay panel alone where that is to be swapped; `problem` says why paying failed."""
+def page_of(invoice: Invoice, *, problem: str = "", declined: bool = False, status: int = 200) -> Response:
+    """The page of an invoice, or its pay panel alone where that is to be swapped; `problem` says why paying failed.
+
+    Where a saved card was `declined`, another way to pay is proposed.
+    """
     filters.speak(invoice.frozen["locale"])
     context = _pay_panel(invoice) | {"invoice": invoice, "problem": problem, "on_day": on_day}
+    context |= _ways(invoice, declined=declined)
     if not hx.wants_fragment():
         events = invoices.activities(invoice.id, customer_sees_only=True)
         context |= {
@@ -169,6 +176,7 @@ def _listed(row: InvoiceRow, attempt: Flight | None) -> Listed:
         on_day(row.paid_at) if row.paid_at and status == "paid" else None,
         payable=row.balance_minor > 0 and status != "processing",
         attempt=attempt,
+        payer="you" if attempt and attempt.payer == person().actor.key else attempt.payer_name if attempt else "",
     )
 
 
@@ -215,9 +223,37 @@ def _pay_panel(invoice: Invoice) -> dict[str, Any]:
         "has_bank": bool(invoice.frozen["seller"]["bank"]),
         "credit_minor": credit,
         "offer": early_discounts.offer(invoice, filters.today()),
-        "next_part": instalments.next_open(invoice),
+        "part_minor": _part_minor(invoice),
         "fragment": hx.wants_fragment(),
     }
+
+
+def _ways(invoice: Invoice, *, declined: bool) -> dict[str, Any]:
+    """The saved cards to pay with, what autopay says of it, the card to propose (none that was declined)."""
+    asker = person()
+    if asker.customer is None or not invoice.balance_minor:
+        return {"cards": [], "card_id": None, "told": None, "declined": declined}
+    known = cards.for_customer(asker.customer.id)
+    saved = [card for card in known if not card.has_expired(filters.today())]
+    told = autopay_of(invoice) if known else None
+    refused = told["last"].card_words if told and told["last"] and told["last"].why else None
+    usual = next((card.id for card in saved if card.words != refused), None)
+    return {
+        "cards": saved[:MOST_CARDS],
+        "card_id": None if declined else usual,
+        "told": told,
+        "declined": declined,
+    }
+
+
+def _part_minor(invoice: Invoice) -> int:
+    """What its schedule asks for now: the parts that are due, else the next one; 0 where that is all or too little."""
+    parts = [part for part in instalments.of(invoice) if part.open_minor] if invoice.balance_minor else []
+    if not parts:
+        return 0
+    until = max(parts[0].due_on, filters.today())
+    minor = sum(part.open_minor for part in parts if part.due_on <= until)
+    return minor if filters.current_seller().least_part_minor <= minor < invoice.balance_minor else 0
 
 
 def _lines(invoice: Invoice) -> dict[str, Any]:

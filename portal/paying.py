@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -135,15 +135,17 @@ def settle_form(choice: Choice) -> AnyResponse:
         response = _page(choice, quote, problem=unknown.message, status=503)
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response
+    except cards.CardRefused as refusal:
+        return _page(replace(choice, card_id=None), quote, problem=refusal.message, status=422)
     except Refusal as refusal:
         return _page(choice, quote, problem=refusal.message, status=409 if isinstance(refusal, Conflict) else 422)
     if attempt is None:
         flash("Your credit is used. " + _words_after(choice.invoices), "success")
         return hx.go(_back(choice))
-    return hx.go(_onward(attempt))
+    return hx.go(onward(attempt))
 
 
-def _onward(attempt: Attempt) -> str:
+def onward(attempt: Attempt) -> str:
     """The provider's page. A bank's own page is led to by a link or a header: no form may redirect there."""
     outcome = url_for(".payment", attempt_id=attempt.id)
     if attempt.status != "open" or not attempt.url:
@@ -194,12 +196,13 @@ def _chosen(found: list[Invoice], *, alone: str = "") -> Choice:
         nonce=form.get("nonce", "") or secrets.token_urlsafe(18),
         seal=form.get("seal", ""),
         instead_of=form.get("take_over", ""),
-        card_id=_card_id(form.get("card")),
+        card_id=card_id_of(form.get("card")),
         alone=alone,
     )
 
 
-def _card_id(text: str | None) -> int | None:
+def card_id_of(text: str | None) -> int | None:
+    """The saved card a form names; None stands for the provider's page."""
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 

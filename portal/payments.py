@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import abort, request, url_for
 
-from billing import clock, gateway, payments
+from billing import cards, clock, gateway, payments
 from billing.errors import Conflict, Missing, Refusal
 from portal import portal
 from portal.invoices import page_of, theirs
-from portal.paying import form_for, settle_form
+from portal.paying import card_id_of, form_for, onward, settle_form
 from web import hx
 from web.limits import coarse
 from web.people import as_guest_of, customer_or_guest, person
@@ -32,7 +32,7 @@ OFTEN = "240 per minute"
 ASK_FOR_SECONDS = 120
 RETRY_AFTER_SECONDS = "5"
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_MINOR = re.compile(r"[0-9]{1,16}")
+_MINOR = re.compile(r"[1-9][0-9]{0,15}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 # Why a payment did not come about: the heading and the words. Nothing was charged in any of these.
@@ -72,12 +72,12 @@ def pay(number: str) -> AnyResponse:
     """Go to the payment page for exactly the amount that was shown, or say why not."""
     if "seal" in request.form:
         return settle_form(form_for(number))
-    invoice = theirs(number)
-    nonce, quoted = request.form.get("nonce", ""), request.form.get("quoted_total", "")
-    if not _NONCE.fullmatch(nonce) or not _MINOR.fullmatch(quoted):
+    invoice, form = theirs(number), request.form
+    nonce, quoted = form.get("nonce", ""), form.get("quoted_total", "")
+    if not _NONCE.fullmatch(nonce) or not _MINOR.fullmatch(quoted) or not _MINOR.fullmatch(form.get("part", quoted)):
         abort(400)
     try:
-        attempt = _begin(invoice, int(quoted), nonce, request.form.get("take_over", ""), person().actor)
+        attempt = _begin(invoice, int(quoted), nonce, person().actor)
     except Missing:
         raise
     except gateway.OutcomeUnknown as unknown:
@@ -86,10 +86,9 @@ def pay(number: str) -> AnyResponse:
         return response
     except Refusal as refusal:
         status = 409 if isinstance(refusal, Conflict) else 422
-        return page_of(theirs(number), problem=refusal.message, status=status)
-    if attempt.status == "open" and attempt.url:
-        return hx.go(attempt.url)
-    return hx.go(url_for(".payment", attempt_id=attempt.id))
+        declined = isinstance(refusal, cards.CardRefused)
+        return page_of(theirs(number), problem=refusal.message, declined=declined, status=status)
+    return hx.go(onward(attempt))
 
 
 @portal.get("/payments/<attempt_id>")
@@ -129,12 +128,17 @@ def cancel_payment(attempt_id: str) -> AnyResponse:
     return hx.go(url_for(".payment", attempt_id=attempt_id))
 
 
-def _begin(invoice: Invoice, quoted_minor: int, nonce: str, other_id: str, payer: Actor) -> Attempt:
-    planned = [payments.Planned(invoice.id, quoted_minor)]
-    facts: dict[str, Any] = {"customer_id": invoice.customer_id, "planned": planned, "nonce": nonce}
+def _begin(invoice: Invoice, quoted_minor: int, nonce: str, payer: Actor) -> Attempt:
+    """Pay all that was shown as owed or the part that was offered, with the saved card that was chosen or elsewhere."""
+    minor = int(request.form.get("part", quoted_minor))
+    plan = payments.Plan(customer_id=invoice.customer_id, planned=(payments.Planned(invoice.id, minor, quoted_minor),))
+    told: dict[str, Any] = {"nonce": nonce, "payer": payer, "at": clock.now()}
+    other_id, card_id = request.form.get("take_over", ""), card_id_of(request.form.get("card"))
     if other_id:
-        return payments.take_over(other_id, **facts, payer=payer, at=clock.now())
-    return payments.start_checkout(**facts, payer=payer, at=clock.now())
+        payments.make_way(other_id, plan, **told)
+    if card_id is not None:
+        return cards.pay(card_id, plan, **told)
+    return payments.start_checkout(customer_id=plan.customer_id, planned=plan.planned, **told)
 
 
 def seen_by_asker(attempt_id: str) -> tuple[Attempt, Actor]:

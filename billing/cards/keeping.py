@@ -73,7 +73,7 @@ def for_customer(customer_id: int) -> list[SavedCard]:
     """The customer's cards: the usual one first, then the newest."""
     mine = (Card.customer == customer_id) & Card.removed_at.is_null()
     rows = list(Card.select().where(mine).order_by(Card.id.desc()))
-    paying = live_card_id(customer_id)
+    paying = live_card_id(customer_id) if rows else None
     usual_row = max(rows, key=_how_usual, default=None)
     found = [_saved(row, is_usual=row is usual_row, pays_automatically=row.id == paying) for row in rows]
     return sorted(found, key=lambda card: not card.is_usual)

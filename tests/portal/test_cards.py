@@ -236,6 +236,29 @@ def test_a_declined_saved_card_says_so_on_the_page(world: World, sandbox: Sandbo
     assert "Pay £1,164.00" in reply.text, "the page stays"
 
 
+def test_a_saved_card_pays_from_the_invoice_itself(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    card, invoice = save_card(world, sandbox), world.issued()
+    browser = sign_in_as(world.alice)
+    page = browser.get(f"/invoices/{invoice.number}").text
+    assert re.search(rf'name="card" value="{card.id}" checked', page)
+    form = {name: hidden(page, name) for name in ("nonce", "quoted_total")}
+    reply = browser.post(f"/invoices/{invoice.number}/pay", data=form | {"card": str(card.id), "part": "116400"})
+    assert "Payment received" in browser.get(reply.headers["Location"]).text
+    assert Invoice.get_by_id(invoice.id).balance_minor == 0
+
+
+@pytest.mark.parametrize("path", ["", "/pay"])
+def test_after_a_decline_another_way_is_chosen(world: World, sandbox: Sandbox, sign_in_as: SignIn, path: str) -> None:
+    card, invoice = save_card(world, sandbox, FAILS_LATER), world.issued()
+    browser = sign_in_as(world.alice)
+    page = browser.get(f"/invoices/{invoice.number}{path}").text
+    form = {name: hidden(page, name) for name in ("nonce", "seal" if path else "quoted_total")}
+    reply = browser.post(f"/invoices/{invoice.number}/pay", data=form | {"card": str(card.id)})
+    assert "was declined. You have not been charged." in reply.text
+    assert re.search(r'name="card" value="" checked', reply.text)
+    assert Invoice.get_by_id(invoice.id).balance_minor == invoice.balance_minor
+
+
 @pytest.mark.parametrize("hx", [True, False])
 def test_the_bank_is_met_by_header_or_by_link_and_never_by_a_form(
     world: World, sandbox: Sandbox, sign_in_as: SignIn, now: MovedClock, *, hx: bool

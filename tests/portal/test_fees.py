@@ -108,6 +108,7 @@ def test_a_schedule_is_shown_with_what_is_settled_of_each_part(world: World, ali
     assert "22 Nov 2026 £388.00 Settled 22 Dec 2026 £388.00 £276.00 to pay 22 Jan 2027 £388.00" in shown
     assert "Due in 30 days" in shown
     assert "£276.00 of it is due then, the rest in later parts." in shown
+    assert "The next part £276.00 Pay £276.00 Pay all £664.00" in shown
 
 
 def test_the_mail_and_the_paper_tell_each_part(world: World) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import invoices, payments
+from billing import instalments, invoices, payments
 from billing.tables import Attempt, Invoice, Payment
 from tests.billing import paying
-from tests.world import AT
+from tests.world import AT, TODAY, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,19 @@ def test_the_button_leads_to_the_payment_page(world: World, sandbox: Sandbox, si
     again = browser.post(f"/invoices/{invoice.number}/pay", data=fields)
     assert again.headers["Location"] == reply.headers["Location"]
     assert sandbox.state()["sessions_created"] == 1
+
+
+def test_the_part_that_is_due_is_paid_by_itself(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    terms = replace(content(), parts=tuple(instalments.equal_parts(116_400, 3, first_on=TODAY)))
+    draft = invoices.draft(world.acme.id, terms, by=world.sam, at=AT)
+    invoice = invoices.issue(draft.id, on=TODAY, version=draft.version, by=world.sam, at=AT)
+    browser = sign_in_as(world.alice)
+    fields = form_of(browser.get(f"/invoices/{invoice.number}").text)
+    for part, minor in (("38800", 38_800), ("116400", 116_400)):
+        reply = browser.post(f"/invoices/{invoice.number}/pay", data=fields | {"part": part})
+        assert reply.status_code == 303
+        assert Attempt.get(Attempt.status == "open").minor == minor
+    assert browser.post(f"/invoices/{invoice.number}/pay", data=fields | {"part": "116401"}).status_code == 409
 
 
 def test_htmx_is_sent_there_by_header(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:

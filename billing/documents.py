@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from peewee import ModelSelect
+
 LEASE = timedelta(seconds=180)
 MOST_TRIES = 5
 LONGEST_ERROR = 500
@@ -118,6 +120,11 @@ def retry_failed(at: datetime) -> int:
         return int(again.execute())
 
 
+def is_any_due(at: datetime) -> bool:
+    """Whether a document waits to be drawn, or was left half drawn by a worker that died."""
+    return bool(_due(at).exists())
+
+
 def draw_due(renderer: Draws, page: Callable[[dict[str, object]], str], *, at: datetime, limit: int = 20) -> int:
     """Draw what is due, one document at a time; gives how many were stored.
 
@@ -174,22 +181,19 @@ def _sheet(paper: Paper, rendering: Rendering) -> tuple[str, dict[str, Any], dat
     return f"Receipt {payment.reference}", rendering.snapshot, payment.received_at
 
 
-def _claim(at: datetime) -> Rendering | None:
-    due = (
-        Rendering.select(Rendering.id, Rendering.attempts)
-        .where(
-            Rendering.state.in_(["queued", "drawing"])
-            & (Rendering.due_at <= at)
-            & ((Rendering.state == "queued") | (Rendering.lease_until < at))
-        )
-        .order_by(Rendering.due_at, Rendering.id)
-        .limit(1)
+def _due(at: datetime) -> ModelSelect[Rendering]:
+    is_free = (Rendering.state == "queued") | (Rendering.lease_until < at)
+    return Rendering.select(Rendering.id, Rendering.attempts).where(
+        Rendering.state.in_(["queued", "drawing"]) & (Rendering.due_at <= at) & is_free
     )
-    if not due.exists():
+
+
+def _claim(at: datetime) -> Rendering | None:
+    if not is_any_due(at):
         return None
     token = secrets.token_hex(16)
     with transaction():
-        found = lock_free(due).first()
+        found = lock_free(_due(at).order_by(Rendering.due_at, Rendering.id).limit(1)).first()
         if found is None:
             return None
         if found.attempts >= MOST_TRIES:

@@ -34,7 +34,6 @@ from billing import (
 from billing.errors import Refusal
 from billing.rendering import Renderer, invoice_html
 from billing.settings import Settings, SettingsRefused
-from billing.tables import Rendering
 from web import mail
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def draw_all(
     `drawn` is called after each, so that its mail need not wait for the others.
     """
     stored = failed = 0
-    while not stopping() and _documents_due():
+    while not stopping() and documents.is_any_due(clock.now()):
         try:
             one = documents.draw_due(renderer, invoice_html, at=clock.now(), limit=1)
         except Exception:  # such as a disk that is full: its lease runs out, and it is tried again
@@ -87,12 +86,6 @@ def draw_all(
         if one:
             drawn()
     return stored, failed
-
-
-def _documents_due() -> bool:
-    at = clock.now()
-    free = (Rendering.state == "queued") | ((Rendering.state == "drawing") & (Rendering.lease_until < at))
-    return bool(Rendering.select(Rendering.id).where(free & (Rendering.due_at <= at)).exists())
 
 
 class Work:

@@ -91,7 +91,7 @@ class Cards(Protocol):
     def charge(self, request: ChargeRequest, *, key: str) -> Charge:
         """Charge a saved way to pay, once per key. A bank's no is a Charge with its `failure`, no refusal.
 
-        Raises TooSmall, NoSuchObject, KeyInUse, KeyMismatch.
+        Raises TooSmall, NotPayableByStripe, NoSuchObject, KeyInUse, KeyMismatch.
         """
 
     def find_charge(self, reference: str, *, customer_ref: str, since: datetime, until: datetime) -> str | None:

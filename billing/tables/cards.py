@@ -64,7 +64,7 @@ class Autopay(Table):
 
 
 class AutopayRun(Table):
-    """One try to charge one invoice. `run_key` ("invoice:date:try") makes a second such try impossible."""
+    """One try to charge one invoice. `run_key` ("invoice:due day:consent:try") makes a second such try impossible."""
 
     id = AutoField()
     run_key = TextField(unique=True)

@@ -36,6 +36,8 @@ _COLUMNS = """i.id, i.number, i.subject, i.status, i.currency, i.issue_on,
     i.sent_at, i.viewed_at, i.paid_at, i.position, i.customer_id, i.credited_minor, i.refunded_minor,
     i.written_off_minor,
     EXISTS (SELECT 1 FROM planned_allocation p JOIN attempt a ON a.id = p.attempt_id
+            WHERE p.invoice_id = i.id AND a.status = 'processing')
+    OR EXISTS (SELECT 1 FROM planned_credit p JOIN attempt a ON a.id = p.attempt_id
             WHERE p.invoice_id = i.id AND a.status = 'processing')"""
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing.db import lock, transaction
 from billing.errors import Missing
 from billing.invoices.activities import add_activity
 from billing.prepared import Prepared, Slot
-from billing.tables import Customer, Invoice, InvoiceLine, InvoiceTax
+from billing.tables import Customer, Invoice, InvoiceLine, InvoiceTax, PlannedAllocation, PlannedCredit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from billing.actors import Actor
@@ -71,3 +72,11 @@ def record_view(invoice_id: int, *, by: Actor, at: datetime) -> None:
         if invoice.viewed_at is None:
             Invoice.update(viewed_at=at).where(Invoice.id == invoice_id).execute()
             add_activity(invoice_id, "viewed", by=by, at=at, customer_sees=False)
+
+
+def planning_on(invoice_ids: Sequence[int]) -> Any:  # noqa: ANN401 - a Peewee query
+    """The ids of the attempts that mean to pay on any of these invoices, with money or with credit, as a query."""
+    ids = list(invoice_ids)
+    paid = PlannedAllocation.select(PlannedAllocation.attempt).where(PlannedAllocation.invoice.in_(ids))
+    credited = PlannedCredit.select(PlannedCredit.attempt).where(PlannedCredit.invoice.in_(ids))
+    return paid | credited

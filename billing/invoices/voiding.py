@@ -8,8 +8,8 @@ from billing import audit, clock, ledger, outbox, seller
 from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Missing
 from billing.invoices.activities import add_activity
-from billing.invoices.reading import NOT_FOUND
-from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Invoice, Mail, PlannedAllocation, WriteOff
+from billing.invoices.reading import NOT_FOUND, planning_on
+from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Invoice, Mail, WriteOff
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,13 +122,8 @@ def refuse_void(invoice: Invoice) -> None:
 
 
 def refuse_while_paying(invoice: Invoice) -> None:
-    """Raise InvoiceBeingPaid where a payment that is not over has planned to pay it."""
-    attempt = (
-        Attempt.select()
-        .join(PlannedAllocation)
-        .where((PlannedAllocation.invoice == invoice.id) & Attempt.status.in_(UNFINISHED))
-        .first()
-    )
+    """Raise InvoiceBeingPaid where a payment that is not over has planned to pay it, with money or with credit."""
+    attempt = Attempt.select().where(Attempt.id.in_(planning_on([invoice.id])) & Attempt.status.in_(UNFINISHED)).first()
     if attempt is not None:
         raise InvoiceBeingPaid(invoice, attempt)
 

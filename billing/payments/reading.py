@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from billing import allocations
 from billing.db import execute
 from billing.errors import Missing
+from billing.invoices.reading import planning_on
 from billing.tables import UNFINISHED, Attempt, Invoice, Payment, PlannedAllocation, PlannedCredit
 from billing.tables.base import Instant
 
@@ -115,7 +116,7 @@ def unfinished(invoice_id: int) -> list[Attempt]:
 
 def unfinished_on(invoice_ids: Sequence[int]) -> list[Attempt]:
     """The attempts to pay any of these invoices that may still bring money: what is on its way first, then by age."""
-    found = Attempt.select().where(Attempt.id.in_(_planning(invoice_ids)) & Attempt.status.in_(UNFINISHED))
+    found = Attempt.select().where(Attempt.id.in_(planning_on(invoice_ids)) & Attempt.status.in_(UNFINISHED))
     return sorted(found, key=lambda attempt: (attempt.status != "processing", attempt.created_at))
 
 
@@ -162,14 +163,6 @@ def _padded(ids: Sequence[int]) -> list[int]:
     """The ids, the last one repeated up to the next of a few lengths: few texts of SQL for many lengths of lists."""
     room = next((room for room in (1, 25) if len(ids) <= room), len(ids))
     return [*ids, *[ids[-1]] * (room - len(ids))]
-
-
-def _planning(invoice_ids: Sequence[int]) -> Any:  # noqa: ANN401 - a Peewee query
-    """The ids of the attempts that mean to pay on any of these invoices, with money or with credit."""
-    ids = list(invoice_ids)
-    paid = PlannedAllocation.select(PlannedAllocation.attempt).where(PlannedAllocation.invoice.in_(ids))
-    credited = PlannedCredit.select(PlannedCredit.attempt).where(PlannedCredit.invoice.in_(ids))
-    return paid | credited
 
 
 def applied_on(invoice_id: int) -> list[Applied]:
@@ -252,8 +245,10 @@ def outcome(attempt: Attempt, *, at: datetime, returned: bool = False) -> Outcom
 def _credit_used(attempt: Attempt) -> tuple[AppliedTo, ...]:
     """The credit that was planned with an attempt, as far as it stands on its invoices, in their order."""
     used: dict[int, AppliedTo] = {}
-    for planned in attempt.planned_credits.order_by(PlannedCredit.invoice, PlannedCredit.id):
+    planned_here = PlannedCredit.select().where(PlannedCredit.attempt == attempt.id)
+    for planned in planned_here.order_by(PlannedCredit.invoice, PlannedCredit.id):
         source, invoice = planned.payment or planned.credit_note, planned.invoice
+        assert source is not None, "a planned credit names its source"
         minor = min(planned.minor, allocations.applied_to(source, invoice.id))
         if minor > 0:
             minor += used[invoice.id].minor if invoice.id in used else 0

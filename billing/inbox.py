@@ -41,6 +41,7 @@ WHY = {
     "unknown_attempt": "It was not begun here, but at Stripe.",
     "second_payment": "The same payment page brought money twice.",
     "chargeback_won": "The payer's bank gave it back after a chargeback.",
+    "refund_failed": "A refund of it came back. Send it another way, or give it a place.",
     "not_split": "Nobody has said yet what it is for.",
     "payer_unknown": "Nobody has said yet whose it is.",
     TAKEN_OFF: "It was taken off an invoice, and waits for another place.",

@@ -31,13 +31,15 @@ USE = ("portal/credits/use.html", "portal/credits/_use.html")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MINOR = re.compile(r"[0-9]{1,16}")
 
-# Why a payment left something over, as its customer reads it.
+# Why a payment left something over, as its customer reads it, here and on the page of the payment.
 KEPT = {
     "paid_ahead": "You paid in advance",
     "invoice_no_longer_payable": "The invoice was paid or cancelled meanwhile",
     "amount_mismatch": "The amount was not the one that was due",
     "wrong_currency": "The currency was not that of the invoice",
     "second_payment": "It was paid twice",
+    "chargeback_won": "Your bank gave it back to us",
+    "refund_failed": "It was sent back to you and did not arrive",
 }
 REFUNDS = {
     "created": "being sent back to you",

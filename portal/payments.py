@@ -15,6 +15,7 @@ from flask import abort, request, url_for
 from billing import cards, clock, gateway, payments
 from billing.errors import Conflict, Missing, Refusal
 from portal import portal
+from portal.credits import KEPT
 from portal.invoices import page_of, theirs
 from portal.paying import card_id_of, form_for, onward, settle_form
 from web import hx
@@ -55,14 +56,6 @@ HEADINGS = {
     "checking": "Checking your payment",
 }
 FAILED = ("Payment failed", "Your bank refused the payment. Try another way to pay, or call your bank first.")
-
-# Why money was kept instead of applied, as the payer reads it.
-KEPT = {
-    "paid_ahead": "It is your credit now",
-    "invoice_no_longer_payable": "The invoice was paid or cancelled meanwhile",
-    "amount_mismatch": "The amount was not the one that was due",
-    "wrong_currency": "The currency was not that of the invoice",
-}
 
 
 @portal.post("/invoices/<number>/pay")

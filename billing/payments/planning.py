@@ -15,6 +15,7 @@ from billing import allocations, credits, early_discounts, formatting, money, se
 from billing.credits import CreditKey
 from billing.db import database, lock
 from billing.errors import Conflict, Missing, Refusal
+from billing.invoices.status import status_of
 from billing.payments.references import new_reference
 from billing.tables import Attempt, Invoice, PlannedAllocation, PlannedCredit
 
@@ -84,13 +85,23 @@ class Plan:
 
 
 class AlreadyPaid(Conflict):
-    """Nothing is left to pay."""
+    """Nothing is left to pay: it was paid, or credited, or given up."""
 
     def __init__(self, invoice: Invoice) -> None:
-        zone, locale = seller.get().time_zone, seller.get().locale
-        when = f", on {formatting.moment(invoice.paid_at, zone, locale=locale)}" if invoice.paid_at else ""
-        super().__init__(f"Invoice {invoice.number} was paid already{when}. You have not been charged again.")
+        super().__init__(_why_nothing_is_owed(invoice))
         self.invoice = invoice
+
+
+def _why_nothing_is_owed(invoice: Invoice) -> str:
+    assert invoice.issue_on is not None, "an issued invoice is dated"
+    status = status_of(invoice, invoice.issue_on)
+    if status in {"credited", "refunded"}:
+        return f"Invoice {invoice.number} was credited in full. You do not need to pay it."
+    if status == "written_off":
+        return f"Nothing is owed on invoice {invoice.number} any more. You do not need to pay it."
+    zone, locale = seller.get().time_zone, seller.get().locale
+    when = f", on {formatting.moment(invoice.paid_at, zone, locale=locale)}" if invoice.paid_at else ""
+    return f"Invoice {invoice.number} was paid already{when}. You have not been charged again."
 
 
 class InvoiceCancelled(Conflict):

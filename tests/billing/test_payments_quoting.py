@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import check, credits, invoices, payments
+from billing import check, credit_notes, credits, invoices, payments, write_offs
 from billing.allocations import AllocationExceedsOpenBalance
+from billing.credit_notes import CreditContent
 from billing.db import transaction
 from billing.errors import Invalid, Missing
-from billing.tables import Attempt, CreditNote, Invoice, Mail, Payment, Rendering, Seller
+from billing.invoices import InvoiceBeingPaid
+from billing.tables import Attempt, CreditNote, Invoice, Mail, Payment, PlannedAllocation, Rendering, Seller
 from tests.billing import paying
 from tests.portal.scenes import attempted, kept, paid
 from tests.world import AT, TODAY, content, line
@@ -341,3 +343,30 @@ def test_paying_early_with_credit_alone_saves_too(world: World) -> None:
     payments.pay_by_credit(plan, nonce="nonce-of-sixteen-1", payer=world.alice, at=AT)
     assert (balance_of(invoice), free_of(credit)) == (0, 120_000 - 114_072)
     assert check.broken() == []
+
+
+def test_what_is_paid_by_credit_alone_is_under_way_like_the_rest_of_its_payment(world: World, sandbox: Sandbox) -> None:
+    covered, paid_by_debit = world.overdue(), world.issued()
+    kept(world.acme, WHOLE)
+    attempt = begin(quoted(world, payments.Wish(covered.id), payments.Wish(paid_by_debit.id)), world)
+    assert [planned.invoice_id for planned in PlannedAllocation.select()] == [paid_by_debit.id]
+    with pytest.raises(InvoiceBeingPaid):
+        invoices.void(covered.id, reason="Ordered twice", by=world.sam, at=AT)
+    with pytest.raises(InvoiceBeingPaid):
+        write_offs.create(covered.id, reason="They will not pay", by=world.sam, at=AT)
+    sandbox.pay(paying.page(attempt), method="bacs_debit")
+    payments.sync(attempt, at=AT)
+    rows = invoices.portal_page(world.acme.id, tab="open", on=TODAY).rows
+    assert [row.shown_status(TODAY) for row in rows] == ["processing", "processing"]
+
+
+def test_nothing_to_pay_is_told_as_what_it_is(world: World) -> None:
+    credited, given_up = world.issued(), world.issued()
+    full = CreditContent(shape="full", reason_code="goodwill", reason="As agreed")
+    credit_notes.create(credited.id, full, by=world.sam, at=AT)
+    write_offs.create(given_up.id, reason="Gone", by=world.sam, at=AT)
+    for invoice, words in ((credited, "was credited in full"), (given_up, "Nothing is owed on invoice")):
+        with pytest.raises(payments.AlreadyPaid) as refusal:
+            quoted(world, payments.Wish(invoice.id))
+        assert words in refusal.value.message
+        assert "was paid" not in refusal.value.message

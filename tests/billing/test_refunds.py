@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import approvals, check, credit_notes, credits, db, gateway, payments, refunds, seller
+from billing import approvals, check, credit_notes, credits, db, gateway, inbox, payments, refunds, seller
 from billing.actors import SYSTEM
 from billing.credits import CreditKey
 from billing.errors import Refusal
@@ -180,6 +180,9 @@ def test_a_refund_may_fail_days_later(world: World, sandbox: Sandbox) -> None:
     assert owed(invoice) == 5_000
     row = Payment.get_by_id(payment.id)
     assert (row.waiting, row.kept_reason) == (True, "refund_failed")
+    assert [waits.why for waits in inbox.waiting()] == [
+        "A refund of it came back. Send it another way, or give it a place."
+    ]
     assert Mail.select().where(Mail.event == "refund_failed").count() == 1
     assert books("card_clearing") == balance_there(sandbox)
     assert refunds.refundable(row) == payment.minor

@@ -171,7 +171,7 @@ def test_money_is_paid_ahead_from_the_credits_page(world: World, sandbox: Sandbo
     assert "You paid in advance" in text
     assert "£250.00 left" in text
     page = browser.get(f"/payments/{Attempt.get().id}").text
-    assert "It is your credit now" in page
+    assert "You paid in advance" in page
     assert "Contact us if you want it back" not in page
 
 

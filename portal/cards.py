@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import abort, flash, render_template, request, url_for
 
-from billing import autopay, cards, clock, gateway, invoices
+from billing import autopay, cards, clock, gateway, invoices, payments
 from billing.errors import Missing
 from portal import portal
 from web import filters, hx
@@ -31,6 +32,7 @@ OFTEN = "240 per minute"
 ASK_FOR_SECONDS = 120
 MOST_CHARGES = 5  # of those to come, on the page of payment methods
 NEW_CARD = "new"
+UNTICKED = 422
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
@@ -152,7 +154,7 @@ def turn_autopay_on() -> AnyResponse:
     if chosen != NEW_CARD and card is None:
         abort(400)
     if not request.form.get("agree"):
-        return _consent_page(card, problem="Tick the box to agree, or go back", status=422)
+        return _consent_page(card, problem="Tick the box to agree, or go back", status=UNTICKED)
     told: dict[str, Any] = {
         "agreed": request.form.get("agreed", ""),
         "ip": network_address(),
@@ -229,7 +231,12 @@ def _usable() -> list[SavedCard]:
 
 
 def _consent_page(card: SavedCard | None, *, problem: str = "", status: int = 200) -> Response:
-    customer_id = _customer_id()
+    customer_id, today = _customer_id(), filters.today()
+    planned = autopay.schedule(customer_id, today)
+    due_today = [charge for charge in planned if charge.on == today]
+    sums: Counter[str] = Counter()
+    for charge in due_today:
+        sums[charge.currency] += charge.minor
     return hx.respond(
         "portal/cards/autopay.html",
         "portal/cards/_autopay.html",
@@ -237,9 +244,12 @@ def _consent_page(card: SavedCard | None, *, problem: str = "", status: int = 20
         card=card,
         others=[other for other in _usable() if card is None or other.id != card.id],
         text=cards.consent_text(customer_id, card.full_words) if card else cards.consent_text(customer_id),
-        planned=autopay.schedule(customer_id, filters.today()),
+        planned=planned,
+        today_sums=sorted(sums.items()) if len(due_today) > 1 else [],
+        balances=payments.credit_balances(customer_id),
         nonce=_fresh_nonce(),
         problem=problem,
+        at_box=status == UNTICKED,
     )
 
 

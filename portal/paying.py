@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import abort, flash, redirect, request, url_for
 
 from billing import cards, clock, credits, formatting, gateway, payments
-from billing.errors import Conflict, Missing, Refusal
+from billing.errors import Conflict, Invalid, Missing, Refusal
 from portal import portal
 from portal.invoices import due_of, theirs, transfer_of
 from web import filters, forms, hx
@@ -212,11 +213,31 @@ def _quoted(choice: Choice) -> Response:
 
 
 def _quote(choice: Choice) -> Quote:
+    """What the form would do. Every amount that cannot be is named at once: those nobody can read and the others."""
+    wishes: list[payments.Wish] = []
+    problems: dict[str, str] = {}
+    for invoice in choice.invoices:
+        try:
+            wishes += payments.wishes_of([invoice], choice.texts, locale=filters.locale())
+        except Invalid as refusal:
+            problems |= refusal.problems
+    quote = None
+    try:
+        quote = _quoted_for(choice, wishes) if wishes else None
+    except Invalid as refusal:
+        problems |= refusal.problems
+    if problems or quote is None:
+        fields = [f"amount-{invoice.number}" for invoice in choice.invoices]
+        raise Invalid({field: problems[field] for field in fields if field in problems})
+    return quote
+
+
+def _quoted_for(choice: Choice, wishes: list[payments.Wish]) -> Quote:
     asker = person()
     mine = [attempt for attempt in _flights(choice).values() if attempt.payer == asker.actor.key]
     return payments.quote(
         choice.invoices[0].customer_id,
-        payments.wishes_of(choice.invoices, choice.texts, locale=filters.locale()),
+        wishes,
         use=choice.use,
         at=clock.now(),
         besides=mine[0].id if mine else "",
@@ -263,12 +284,26 @@ def _context(choice: Choice, quote: Quote | None, **more: Any) -> dict[str, Any]
         "pay_url": url_for(".pay", number=choice.alone) if choice.alone else url_for(".pay_several"),
         "quote_url": url_for(".quote_amount", number=choice.alone) if choice.alone else url_for(".quote_payment"),
         "here": _address(choice),
+        "shown_credits": partial(_credits, choice, quote),
         "transfer": transfer_of(choice.invoices[0]) if len(choice.invoices) == 1 else None,
         "fragment": hx.wants_fragment(),
         "problem": "",
         "notice": "",
         "live": False,
     } | more
+
+
+def _credits(choice: Choice, quote: Quote | None) -> list[payments.QuotedCredit]:
+    """The credits to choose from, also beside an amount that cannot be: then it is not known how much each is used."""
+    customer = person().customer
+    if quote or customer is None:
+        return list(quote.credits) if quote else []
+    known = credits.available(customer.id, choice.invoices[0].currency)
+    return [
+        payments.QuotedCredit(credit=credit, chosen=choice.use is None or credit.key in choice.use, used_minor=0)
+        for credit in known
+        if credit.available_minor
+    ]
 
 
 def _flights(choice: Choice) -> dict[int, Flight]:

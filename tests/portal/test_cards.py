@@ -11,8 +11,10 @@ import pytest
 
 from billing import cards
 from billing.tables import Attempt, Autopay, Card, CardSetup, Invoice
+from tests.admin.typed import words
 from tests.billing import paying
 from tests.billing.saved import away, save_card
+from tests.portal.scenes import kept
 from tests.servers_sandbox import ASKS_ALWAYS, FAILS_LATER
 from tests.world import AT, TODAY
 
@@ -105,7 +107,8 @@ def test_nothing_is_agreed_to_without_the_tick(world: World, sandbox: Sandbox, s
     card = save_card(world, sandbox)
     reply = agree(sign_in_as(world.alice), str(card.id), agree="")
     assert reply.status_code == 422
-    assert "Tick the box to agree" in reply.text
+    assert reply.text.count("Tick the box to agree") == 2, "in the summary and at the box"
+    assert 'aria-describedby="agree-error' in reply.text
     assert Autopay.select().count() == 0
 
 
@@ -117,6 +120,18 @@ def test_a_card_that_has_expired_is_not_agreed_to(world: World, sandbox: Sandbox
     assert "Visa ending 4242 has expired. Choose another card." in reply.text
     assert "A new card" in reply.text, "it is not proposed again"
     assert Autopay.select().count() == 0
+
+
+def test_the_consent_says_what_is_charged_today_in_all_and_that_credit_is_left(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn
+) -> None:
+    card = save_card(world, sandbox)
+    world.overdue()
+    world.overdue()
+    kept(world.acme, 5_000)
+    text = words(sign_in_as(world.alice).get(f"/cards/autopay?card={card.id}"))
+    assert "Today in all £2,328.00" in text
+    assert "Autopay does not use your credit of £50.00" in text
 
 
 def test_words_that_changed_meanwhile_are_read_again(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:

@@ -145,6 +145,24 @@ def test_an_impossible_amount_comes_back_with_words_at_its_field(
     assert Attempt.select().count() == 0
 
 
+def test_every_bad_amount_is_named_and_the_credit_stays(world: World, sandbox: Sandbox, sign_in_as: SignIn) -> None:
+    first, second, third = (world.issued() for _ in range(3))
+    kept(world.acme, 5_000)
+    browser = sign_in_as(world.alice)
+    fields = fields_of(browser.get(chosen(first, second, third)).text)
+    bad = {f"amount-{first.number}": "9999", f"amount-{second.number}": "abc"}
+    for path in ("/pay", "/pay/quote"):
+        page = send(browser, path, fields, changed=bad).text
+        assert [f'id="amount-{invoice.number}-error"' in page for invoice in (first, second, third)] == [
+            True,
+            True,
+            False,
+        ]
+        assert "Use your credit first" in page
+        assert re.search(r'name="credit" value="payment-\d+" checked', page)
+    assert Attempt.select().count() == 0
+
+
 def test_credit_that_covers_it_needs_no_card(world: World, sign_in_as: SignIn) -> None:
     invoice = world.issued(world.acme, line(quantity="1", unit_price="100.00"))
     kept(world.acme, 50_000)

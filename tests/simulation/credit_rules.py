@@ -34,6 +34,7 @@ class CreditRules(Life):
         if not answer.done:
             return
         note = answer.given
+        assert not bill.written_off, "what was given up is not credited as well"
         if content.shape == "amount":
             assert note.total_minor == content.gross_minor, "the amount that was asked for"
         if content.shape == "full":
@@ -151,6 +152,7 @@ class CreditRules(Life):
         answer = self.ask("write off", lambda: write_offs.create(bill.id, reason="Gone", by=self.sam, at=self.now))
         if answer.done:
             assert answer.given.minor == bill.owes, "all that is owed"
+            assert all(note.invoice_id != bill.id for note in self._waiting_notes()), "its credit note is decided first"
             if not self.needs_two(bill.owes, bill.currency):
                 self._written_off(answer.given)
 

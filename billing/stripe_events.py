@@ -15,6 +15,7 @@ from peewee import fn
 
 from billing import cards, chargebacks, comparing, gateway, payments, refunds
 from billing.db import transaction
+from billing.gateway.waits import LET_THE_REQUEST_FINISH, Swept
 from billing.tables import StripeEvent
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ log = logging.getLogger(__name__)
 LARGEST_PAYLOAD = 1_000_000  # bytes
 SETTLED = ("processed", "ignored", "wrong_mode")
 LEAST_LOOK_BACK, MOST_LOOK_BACK = timedelta(hours=1), timedelta(days=30)  # Stripe keeps events for thirty days
-SLACK = timedelta(minutes=10)  # events of one moment do not come in its order
+OUT_OF_ORDER = timedelta(minutes=10)  # events of one moment do not come in its order
 MOST_TYPES = 20  # in one question to Stripe
-LET_THE_REQUEST_FINISH = timedelta(minutes=1)
 MOST_TRIES = 50
 MOST_RETRIED = 500
 
@@ -102,7 +102,7 @@ def receive(payload: bytes, signature: str | None, *, at: datetime, real_at: dat
     return _store_and_act(gateway.current().read_delivery(payload, signature, at=real_at), at=at)
 
 
-def reconcile(at: datetime, *, days: int = 0) -> tuple[Caught, payments.Swept]:
+def reconcile(at: datetime, *, days: int = 0) -> tuple[Caught, Swept]:
     """Everything that catches up with Stripe: events that were missed or failed, then whatever is unfinished.
 
     Events are looked for since the last one that reached us, or for `days` if that is more. Twice in a row changes
@@ -119,7 +119,7 @@ def reconcile(at: datetime, *, days: int = 0) -> tuple[Caught, payments.Swept]:
         caught = Caught()
     cards.sweep(at)
     parts = (payments.sweep(at), refunds.send_due(at), chargebacks.sweep(at, lost_too=days > 0))
-    return caught, payments.Swept(
+    return caught, Swept(
         asked=sum(part.asked for part in parts),
         moved=sum(part.moved for part in parts),
         unanswered=sum(part.unanswered for part in parts),
@@ -157,7 +157,7 @@ def _last_seen(at: datetime) -> datetime:
     """Since when events may be missing: the last one that reached us, at least an hour and at most a month ago."""
     newest = StripeEvent.select(fn.MAX(StripeEvent.created_at)).where(StripeEvent.status != "wrong_mode").scalar()
     last = StripeEvent.created_at.python_value(newest)
-    since = at - LEAST_LOOK_BACK if last is None else min(last - SLACK, at - LEAST_LOOK_BACK)
+    since = at - LEAST_LOOK_BACK if last is None else min(last - OUT_OF_ORDER, at - LEAST_LOOK_BACK)
     return max(since, at - MOST_LOOK_BACK)
 
 

@@ -15,6 +15,7 @@ from billing.cards import consent
 from billing.cards.keeping import keep_locked
 from billing.db import lock, transaction
 from billing.errors import Missing, Refusal
+from billing.gateway.waits import LET_THE_REQUEST_FINISH, SLACK
 from billing.tables import Card, CardSetup
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_LIFETIME = timedelta(minutes=60)
-LET_THE_REQUEST_FINISH = timedelta(minutes=1)
-SLACK = timedelta(minutes=10)  # between our clock and the provider's
 LONGEST_NONCE = 100
 UNSETTLED = ("created", "open")
 MOST_SWEPT = 500

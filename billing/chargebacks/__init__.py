@@ -15,7 +15,7 @@ from billing.chargebacks.reading import (
     open_on,
     page,
 )
-from billing.chargebacks.syncing import WON, Swept, sweep, sync_dispute
+from billing.chargebacks.syncing import WON, sweep, sync_dispute
 
 __all__ = [
     "CLOSED",
@@ -23,7 +23,6 @@ __all__ = [
     "WON",
     "ChargebackRow",
     "NoSuchChargeback",
-    "Swept",
     "for_customer",
     "for_payment",
     "get",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from billing.actors import SYSTEM
 from billing.chargebacks.reading import CLOSED
 from billing.db import lock, transaction
 from billing.errors import Refusal
+from billing.gateway.waits import Swept
 from billing.invoices.activities import add_activity
 from billing.tables import Allocation, Chargeback, ChargebackMovement, Customer, Invoice, Payment, Posting, Transfer
 
@@ -34,15 +34,6 @@ APPEALS = ("appeal_needs_response", "appeal_under_review")
 WON = "chargeback_won"
 LOOK_AGAIN_FOR = timedelta(days=90)  # at lost ones: an appeal may still be won
 MOST_SWEPT = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
-    """What a sweep over chargebacks came to: asked about, those that moved, those nobody could answer for."""
-
-    asked: int = 0
-    moved: int = 0
-    unanswered: int = 0
 
 
 def sync_dispute(chargeback_id: str, *, at: datetime) -> Chargeback:

@@ -76,7 +76,6 @@ from billing.payments.reading import (
     Flight,
     Outcome,
     Receipt,
-    Unallocated,
     applied_on,
     attempt_for,
     in_flight,
@@ -85,7 +84,6 @@ from billing.payments.reading import (
     last_of,
     outcome,
     receipt,
-    unallocated,
     unfinished,
 )
 from billing.payments.receipts import Recipient, contacts_of, queue_receipt
@@ -107,7 +105,7 @@ from billing.payments.recording import (
 )
 from billing.payments.references import new_reference
 from billing.payments.settling import PAID_AHEAD, settle, sync_session, take_session
-from billing.payments.sweeping import Swept, check, close_excessive, sweep, sync
+from billing.payments.sweeping import check, close_excessive, sweep, sync
 
 __all__ = [
     "PAID_AHEAD",
@@ -146,10 +144,8 @@ __all__ = [
     "Recipient",
     "ReversedAlready",
     "Standing",
-    "Swept",
     "TooLittle",
     "TooManyInvoices",
-    "Unallocated",
     "Wish",
     "applied_on",
     "apply_credit",
@@ -205,7 +201,6 @@ __all__ = [
     "sync_session",
     "take_over",
     "take_session",
-    "unallocated",
     "unfinished",
     "wishes_of",
 ]

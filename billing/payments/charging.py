@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from billing import gateway
 from billing.db import lock, transaction
+from billing.gateway.waits import KEY_LIFETIME, SLACK
 from billing.money import NotPayableByStripe
-from billing.payments.opening import KEY_LIFETIME, LOOK_AFTER, SLACK, give_up, reread, wait_for_twin
+from billing.payments.opening import LOOK_AFTER, give_up, reread, wait_for_twin
 from billing.payments.settling import settle
 from billing.tables import UNFINISHED, Attempt, Card, Customer, Invoice, PlannedAllocation
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from billing import gateway, money
 from billing.db import transaction
+from billing.gateway.waits import KEY_LIFETIME, SLACK
 from billing.payments.settling import note_session
 from billing.tables import Attempt, Customer, Invoice, PlannedAllocation, User
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 WAITS, WAIT_SECONDS = 20, 0.25  # for the same call under way in another thread
 LOOK_AFTER = timedelta(minutes=1)  # then lists at the provider show what an unanswered call did
-KEY_LIFETIME = timedelta(hours=23)  # the provider forgets a key after 24 h; a forgotten key would pay again
-SLACK = timedelta(minutes=10)  # between our clock and the provider's
 MOST_LINES = 20  # on the provider's page; more invoices are told as one line
 NOT_EXACT = "amount_not_exact"  # a card takes no such amount: nothing was sent
 

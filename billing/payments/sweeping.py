@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing import gateway
 from billing.actors import SYSTEM
 from billing.errors import Refusal
+from billing.gateway.waits import LET_THE_REQUEST_FINISH, Swept
 from billing.money import NotPayableByStripe
 from billing.payments import charging
 from billing.payments.closing import PAID_OTHERWISE, UNKNOWN_PAGE, close
@@ -27,17 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(seconds=2)
-LET_THE_REQUEST_FINISH = timedelta(minutes=1)
 MOST_SWEPT = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
-    """What a sweep came to: attempts asked about, those that moved, and those nobody could answer for."""
-
-    asked: int = 0
-    moved: int = 0
-    unanswered: int = 0
 
 
 def sync(attempt: Attempt, *, at: datetime) -> Attempt:

@@ -30,7 +30,7 @@ from billing.refunds.refusals import (
     SentInFuture,
 )
 from billing.refunds.requesting import decide, request, reviewed
-from billing.refunds.sending import Swept, send, send_due, sync
+from billing.refunds.sending import send, send_due, sync
 
 __all__ = [
     "METHODS",
@@ -45,7 +45,6 @@ __all__ = [
     "RefundExceedsPayment",
     "RefundRow",
     "SentInFuture",
-    "Swept",
     "charges",
     "decide",
     "for_customer",

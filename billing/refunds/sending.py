@@ -7,8 +7,6 @@ key is made again by the worker. A refund that was made elsewhere is booked wher
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from peewee import fn
@@ -17,6 +15,7 @@ from billing import allocations, audit, credits, gateway, payments
 from billing.actors import SYSTEM
 from billing.db import lock, transaction
 from billing.errors import Refusal
+from billing.gateway.waits import KEY_LIFETIME, LET_THE_REQUEST_FINISH, Swept
 from billing.invoices.activities import add_activity
 from billing.money import NotPayableByStripe
 from billing.refunds import telling
@@ -31,21 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEY_LIFETIME = timedelta(hours=23)  # the provider forgets a key after 24 h; a forgotten key would pay again
-LET_THE_REQUEST_FINISH = timedelta(minutes=1)
 MOST_SWEPT = 500
 FORWARD = ("created", "pending", "succeeded", "failed")
 ELSEWHERE = "Made in the Stripe dashboard"
 NOT_EXACT = "amount_not_exact"  # a card takes no such amount: nothing was sent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
-    """What a sweep over refunds came to: asked about, those that moved, those nobody could answer for."""
-
-    asked: int = 0
-    moved: int = 0
-    unanswered: int = 0
 
 
 def send(refund: Refund, *, at: datetime) -> Refund:

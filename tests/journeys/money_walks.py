@@ -53,7 +53,7 @@ class Business:
     def stands(self, number: str, word: str) -> None:
         """Sam's page of the invoice says this of it, sooner or later."""
         self.billed(number)
-        until(f"{number} is {word}", lambda: _reloaded(self.staff, word))
+        until(f"{number} is {word}", lambda: _is(self.staff, word))
 
     def says(self, number: str, words: str) -> None:
         """The customer's page of the invoice says this, sooner or later."""
@@ -239,21 +239,23 @@ def _codes(house: House, email: str) -> list[str]:
 
 
 def shows(page: Page, words: str) -> bool:
-    """The page says this, once it is loaded again."""
-    page.reload()
-    return page.get_by_text(words).first.is_visible()
+    """The page says this; where it does not, it is loaded again for the next look."""
+    return page.get_by_text(words).first.is_visible() or _again(page)
 
 
-def _reloaded(page: Page, word: str) -> bool:
-    page.reload()
-    return word in page.get_by_role("heading", level=1).inner_text()
+def _is(page: Page, word: str) -> bool:
+    return word in page.get_by_role("heading", level=1).inner_text() or _again(page)
 
 
 def _reads(page: Page, words: str) -> bool:
-    page.reload()
-    return words in " ".join(page.locator("main").inner_text().replace("\N{NO-BREAK SPACE}", " ").split())
+    said = page.locator("main").inner_text().replace("\N{NO-BREAK SPACE}", " ")
+    return words in " ".join(said.split()) or _again(page)
 
 
 def _headed(page: Page, heading: str) -> bool:
+    return page.get_by_role("heading", name=heading).is_visible() or _again(page)
+
+
+def _again(page: Page) -> bool:
     page.reload()
-    return page.get_by_role("heading", name=heading).is_visible()
+    return False

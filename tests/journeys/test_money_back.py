@@ -22,7 +22,6 @@ def test_parts_are_given_back_and_what_fails_at_the_bank_is_credit(chromium: Bro
         (number,), staff = deal.numbers, deal.staff
         ways.pay_whole(deal, number, "£120.00")
         ways.refund(deal, "20.00", "A cake was missing")
-        deal.well(staff)
         assert at_work.mail("Refund: £20.00 from", number).recipient == deal.email
         ways.refund(deal, "30.00", "The oven came late")
         assert at_work.mail("Refund: £30.00 from", number).recipient == deal.email
@@ -101,7 +100,6 @@ def test_a_chargeback_that_is_lost_leaves_the_invoice_to_be_paid_another_way(chr
         deal.stands(number, "Sent")
         deal.at(page, "/payments", "Payments")
         page.get_by_text("£120.00 taken back by your bank").wait_for()
-        deal.well(page)
         deal.says(number, "Amount due £120.00")
         ways.pay_whole(deal, number, "£120.00")
         deal.says(number, f"Invoice {number} is paid in full.")

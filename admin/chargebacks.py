@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flask import current_app, render_template
 
 from admin import admin
-from billing import chargebacks
+from billing import chargebacks, clock, payments
 from web.people import staff_only
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from billing.settings import Settings
 
+URGENT = timedelta(days=3)  # so near a deadline is shown in red
 DASHBOARD = "https://dashboard.stripe.com"
 
 
@@ -22,7 +24,7 @@ DASHBOARD = "https://dashboard.stripe.com"
 @staff_only
 def show_chargebacks() -> ResponseReturnValue:
     """Every chargeback, those that wait for an answer first."""
-    return render_template("admin/chargebacks/list.html", rows=chargebacks.page())
+    return render_template("admin/chargebacks/list.html", rows=chargebacks.page(), urgent_before=clock.now() + URGENT)
 
 
 @admin.get("/chargebacks/<chargeback_id>", endpoint="chargeback")
@@ -30,7 +32,12 @@ def show_chargebacks() -> ResponseReturnValue:
 def show_chargeback(chargeback_id: str) -> ResponseReturnValue:
     """One chargeback: its story, its deadline, and what it did to the invoices."""
     row = chargebacks.get(chargeback_id)
-    return render_template("admin/chargebacks/show.html", row=row, there=_address(row.id))
+    return render_template(
+        "admin/chargebacks/show.html",
+        row=row,
+        there=_address(row.id),
+        free_minor=payments.get(row.payment_id).free_minor,
+    )
 
 
 def _address(chargeback_id: str) -> str:

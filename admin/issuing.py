@@ -9,7 +9,7 @@ from flask import flash, make_response, render_template, request, url_for
 from admin import admin, reading, remarks
 from admin.paper import paper
 from admin.settings import selling
-from billing import clock, customers, invoices, payments
+from billing import clock, corrections, customers, invoices, payments
 from web import forms, hx
 from web.filters import today
 from web.people import person, staff_role
@@ -79,7 +79,8 @@ def offer_instead(refusal: invoices.InvoiceHasEffect) -> Response:
     words = {"invoice": refusal.invoice, "words": refusal.message}
     if hx.wants_fragment():
         return hx.into_messages(make_response(render_template("errors/_notice.html", **words), 409))
-    return make_response(render_template("admin/invoices/has_effect.html", **words), 409)
+    may_correct = corrections.is_correctable(refusal.invoice)
+    return make_response(render_template("admin/invoices/has_effect.html", may_correct=may_correct, **words), 409)
 
 
 def _void(invoice_id: int, reason: str) -> Invoice:

@@ -112,6 +112,15 @@ def refuse_correction(original: Invoice) -> None:
         raise NotCorrectable(original, "This invoice is credited in full already. Write a new invoice instead.")
 
 
+def is_correctable(invoice: Invoice) -> bool:
+    """Whether a correction of it may begin."""
+    try:
+        refuse_correction(invoice)
+    except NotCorrectable:
+        return False
+    return True
+
+
 def draft_of(invoice_id: int) -> Invoice | None:
     """The draft that is to replace an invoice, if there is one."""
     mine = (Invoice.replaces == invoice_id) & (Invoice.status == "draft")

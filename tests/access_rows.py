@@ -242,6 +242,7 @@ ROWS: dict[tuple[str, str], Table | Things] = {
     ("GET", "/admin/chargebacks"): LOOKING_STAFF,
     ("GET", "/admin/chargebacks/<chargeback_id>"): {"chargeback": LOOKING_STAFF, "unknown": UNKNOWN_TO_STAFF},
     ("GET", "/admin/comparison"): LOOKING_STAFF,
+    ("POST", "/admin/comparison/now"): table("sign in", vic="no", ada="no", sam=503),  # the provider cannot be reached
     ("GET", "/admin/comparison/<difference_id>"): {"difference": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
     ("POST", "/admin/comparison/<difference_id>"): {"difference": ADMINS, "unknown": UNKNOWN_TO_ADMINS},
     ("GET", "/admin/payments"): LOOKING_STAFF,

@@ -18,7 +18,7 @@ from billing.audit import request_id
 from billing.documents import DocumentNotReady
 from billing.errors import Conflict, Missing, Refusal
 from billing.gateway import OutcomeUnknown
-from web import forms, hx
+from web import forms, hx, paths
 from web.security import CSRFError
 
 if TYPE_CHECKING:
@@ -98,8 +98,14 @@ def answer(status: int, *, words: str) -> Response:
     g.remit_plain = True  # the page asks nothing more of a database that may be gone
     if hx.wants_fragment() and words:
         return hx.into_messages(make_response(render_template("errors/_notice.html", words=words), status))
-    body = render_template(f"errors/{page}.html", words=words, reference=request_id.get(), home=_home())
+    body = render_template(f"errors/{page}.html", words=words, reference=request_id.get(), home=_home(), back=_back())
     return make_response(body, status)
+
+
+def _back() -> str:
+    """The page of ours that led here, where it is another one; "" where it is not known."""
+    back = paths.referring_path("")
+    return "" if back.partition("?")[0] == request.path else back
 
 
 def _home() -> str:

@@ -63,6 +63,7 @@ def test_a_refund_without_an_answer_says_so_and_is_asked_about_again(
     sam.post(f"/admin/refunds/{refund.id}/send")
     assert Refund.get().status == "succeeded"
     assert len(sandbox.objects("refund")) == 1
+    assert sam.post("/admin/refunds/999999/send").status_code == 404
 
 
 def test_what_is_mistyped_comes_back_with_words(
@@ -121,3 +122,18 @@ def test_the_lists_say_what_must_be_done(world: World, app: Flask, sign_in_as: C
     sam.post(path, data={"note": "Stripe keeps a reserve", "form_id": fresh_form_id()})
     assert GatewayDifference.get().resolved_by == "Sam Reyes"
     assert "Stripe keeps a reserve" in words(sam.get("/admin/comparison"))
+
+
+def test_comparing_is_not_said_before_it_was_done(
+    world: World, sandbox: paying.Sandbox, sign_in_as: Callable[[Actor], Client]
+) -> None:
+    assert sandbox, "the provider that is asked"
+    sam = sign_in_as(world.sam)
+    page = words(sam.get("/admin/comparison"))
+    assert "Not compared yet" in page
+    assert "Nothing is unexplained" not in page
+    assert sam.post("/admin/comparison/now").location == "/admin/comparison"
+    assert "Compared. Stripe lists 0 movements" in words(sam.get("/admin/comparison"))
+    page = words(sam.get("/admin/comparison"))
+    assert "Last compared Today, 10:00" in page
+    assert "Nothing is unexplained" in page

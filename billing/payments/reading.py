@@ -96,19 +96,6 @@ class Outcome:
     credit: tuple[AppliedTo, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unallocated:
-    """Money that waits for somebody to look: a customer's credit, or suspense where `customer_id` is None."""
-
-    payment_id: int
-    reference: str
-    customer_id: int | None
-    minor: int
-    currency: str
-    reason: str
-    received_at: datetime
-
-
 def unfinished(invoice_id: int) -> list[Attempt]:
     """The attempts to pay an invoice that may still bring money."""
     return unfinished_on([invoice_id])
@@ -294,20 +281,3 @@ def receipt(payment_id: int) -> Receipt:
         kept_minor=payment.free_minor,
         kept_reason=payment.kept_reason,
     )
-
-
-def unallocated(*, limit: int = 50) -> list[Unallocated]:
-    """What came and was not applied, newest first, for staff."""
-    waiting = Payment.select().where(Payment.waiting).order_by(Payment.id.desc()).limit(limit)
-    return [
-        Unallocated(
-            payment_id=payment.id,
-            reference=payment.reference,
-            customer_id=payment.customer_id,
-            minor=payment.free_minor,
-            currency=payment.currency,
-            reason=payment.kept_reason,
-            received_at=payment.received_at,
-        )
-        for payment in waiting
-    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import check, comparing, gateway, payments, stripe_events
+from billing import check, comparing, gateway, inbox, stripe_events
 from billing.errors import Refusal
 from billing.gateway import BalanceMovement
 from billing.tables import Chargeback, GatewayDifference, Invoice, Payment, Refund, Seller, StripeEvent
@@ -226,4 +226,4 @@ def test_who_we_are_is_learnt_once_and_another_is_refused(world: World, sandbox:
     assert "acct_theirs" in refusal.value.message
     sandbox.control("account", id="acct_sandbox")
     stripe_events.reconcile(LATER)
-    assert payments.unallocated() == []
+    assert inbox.waiting() == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import chargebacks, check, credits, gateway, invoices, payments, refunds, stripe_events
+from billing import chargebacks, check, credits, gateway, inbox, invoices, payments, refunds, stripe_events
 from billing.allocations import AllocationExceedsOpenBalance, NotEnoughLeft
 from billing.credits import CreditKey
 from billing.settings import Settings
@@ -102,7 +102,7 @@ def test_payment_intent_without_a_known_attempt(world: World, sandbox: Sandbox) 
     assert (mine.customer_id, mine.kept_reason) == (world.acme.id, "unknown_attempt")
     assert (nobodys.customer_id, nobodys.kept_reason) == (None, "unknown_attempt")
     assert books("suspense") == -800
-    assert {row.payment_id for row in payments.unallocated()} == {mine.id, nobodys.id}
+    assert {row.payment.id for row in inbox.waiting()} == {mine.id, nobodys.id}
     assert give_back(world, Payment.get_by_id(nobodys.id), 800).status == "succeeded"
     assert books("suspense") == 0
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from peewee import fn
 
-from billing import audit, gateway, invoices, ledger, payments
+from billing import audit, gateway, inbox, invoices, ledger, payments
 from billing.tables import Allocation, Customer, CustomerBalance, Invoice, Mail, Payment, Transfer
 from billing.tables import Attempt as Attempts
 from tests.billing import paying
@@ -206,8 +206,8 @@ def test_money_for_an_invoice_voided_meanwhile_becomes_credit(world: World, sand
     assert paying.again(attempt).status == "succeeded"
     assert Invoice.get_by_id(invoice.id).status == "void"
     assert credit_of(world.acme) == 116_400
-    kept = payments.unallocated()[0]
-    assert (kept.reason, kept.minor, kept.customer_id) == (
+    kept = inbox.waiting()[0].payment
+    assert (kept.kept_reason, kept.free_minor, kept.customer_id) == (
         "invoice_no_longer_payable",
         116_400,
         world.acme.id,
@@ -241,7 +241,7 @@ def test_another_amount_than_planned_is_kept_whole_as_credit(world: World, sandb
     payments.settle(stray_intent(sandbox, 100_000, metadata={"attempt_id": attempt.id}), at=AT)
     assert balance_of(invoice) == 116_400
     assert credit_of(world.acme) == 100_000
-    assert payments.unallocated()[0].reason == "amount_mismatch"
+    assert inbox.waiting()[0].payment.kept_reason == "amount_mismatch"
 
 
 def test_another_currency_is_kept_whole_in_its_own(world: World, sandbox: Sandbox) -> None:
@@ -250,7 +250,7 @@ def test_another_currency_is_kept_whole_in_its_own(world: World, sandbox: Sandbo
     payments.settle(stray_intent(sandbox, 116_400, "eur", metadata={"attempt_id": attempt.id}), at=AT)
     assert balance_of(invoice) == 116_400
     assert (credit_of(world.acme, "EUR"), credit_of(world.acme)) == (116_400, 0)
-    assert payments.unallocated()[0].reason == "wrong_currency"
+    assert inbox.waiting()[0].payment.kept_reason == "wrong_currency"
 
 
 @pytest.mark.parametrize("payer", ["guest", "alice"])
@@ -271,8 +271,8 @@ def test_a_second_payment_that_names_a_paid_attempt_is_that_customers_credit(
     assert (first.attempt_id, second.attempt_id) == (attempt.id, None)
     assert second.reference != first.reference
     assert paying.again(attempt).intent_id == first.intent_id
-    (kept,) = payments.unallocated()
-    assert (kept.payment_id, kept.reason, kept.customer_id, kept.minor) == (
+    (kept,) = (row.payment for row in inbox.waiting())
+    assert (kept.id, kept.kept_reason, kept.customer_id, kept.free_minor) == (
         second.id,
         "second_payment",
         world.acme.id,
@@ -293,7 +293,7 @@ def test_a_second_payment_of_another_customer_is_nobodys(world: World, sandbox: 
     stray = stray_intent(sandbox, 116_400, customer=gina_at_stripe, metadata={"attempt_id": attempt.id})
     payments.settle(stray, at=AT)
     assert (credit_of(world.acme), credit_of(world.globex)) == (0, 0)
-    assert payments.unallocated()[0].reason == "wrong_customer"
+    assert inbox.waiting()[0].payment.kept_reason == "wrong_customer"
 
 
 def test_money_of_another_customer_pays_nobodys_invoice(world: World, sandbox: Sandbox) -> None:
@@ -306,7 +306,7 @@ def test_money_of_another_customer_pays_nobodys_invoice(world: World, sandbox: S
     assert balance_of(invoice) == 116_400
     assert (credit_of(world.acme), credit_of(world.globex)) == (0, 0)
     assert sum_of(ledger.SUSPENSE) == -116_400
-    assert payments.unallocated()[0].reason == "wrong_customer"
+    assert inbox.waiting()[0].payment.kept_reason == "wrong_customer"
 
 
 def test_a_payment_that_no_page_of_ours_made_is_credit_where_the_customer_is_known(
@@ -316,7 +316,7 @@ def test_a_payment_that_no_page_of_ours_made_is_credit_where_the_customer_is_kno
     known = Customer.get_by_id(world.acme.id).stripe_id
     payments.settle(stray_intent(sandbox, 4_321, customer=known), at=AT)
     assert credit_of(world.acme) == 4_321
-    assert payments.unallocated()[0].reason == "unknown_attempt"
+    assert inbox.waiting()[0].payment.kept_reason == "unknown_attempt"
 
 
 def test_a_payment_of_nobody_we_know_waits_in_suspense(world: World, sandbox: Sandbox) -> None:

@@ -64,7 +64,7 @@ def test_one_transfer_pays_several_invoices_and_the_rest_is_credit(world: World)
 def test_what_nobody_split_waits_in_the_inbox(world: World) -> None:
     payment = payments.record(came(world, rest_is_credit=False), by=world.sam, at=AT)
     assert (payment.waiting, payment.kept_reason, payment.free_minor) == (True, "not_split", 116_400)
-    assert [one.payment_id for one in payments.unallocated()] == [payment.id]
+    assert [one.payment.id for one in inbox.waiting()] == [payment.id]
 
 
 def test_money_of_an_unknown_payer_waits_in_suspense_until_somebody_says_whose_it_is(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from billing import approvals, check, credit_notes, credits, db, gateway, inbox, payments, refunds, seller
+from billing import approvals, check, credit_notes, credits, db, gateway, inbox, refunds, seller
 from billing.actors import SYSTEM
 from billing.credits import CreditKey
 from billing.errors import Refusal
@@ -371,7 +371,7 @@ def test_a_refund_of_a_refund_reference_that_somebody_copied_is_booked_as_a_stra
 
 
 def test_nobody_is_told_of_what_never_left(world: World, sandbox: Sandbox) -> None:
-    assert payments.unallocated() == []
+    assert inbox.waiting() == []
     assert refunds.page() == []
     with pytest.raises(refunds.NoSuchRefund):
         refunds.get(7)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from billing import autopay, invoices, payments, stripe_events
+from billing import autopay, inbox, invoices, payments, stripe_events
 from billing.tables import Attempt, Invoice, Mail, Payment, PlannedAllocation, StripeEvent
 from tests.billing import paying
 from tests.billing.saved import save_card
@@ -189,7 +189,7 @@ def charge_or_void(stage: Stage) -> Scene:
         paid = Invoice.select().where((Invoice.status == "issued") & (Invoice.balance_minor == 0))
         assert paid.count() == won["paid"] == Payment.select().count()
         assert Invoice.select().where(Invoice.status == "void").count() == won["void"]
-        assert payments.unallocated() == [], "no money came for an invoice that was void"
+        assert inbox.waiting() == [], "no money came for an invoice that was void"
         return _both_won(won, len(rounds))
 
     return Scene(act, judge, arrive=stage.go_there, lean=Lean(frozenset({"void"}), step_seconds=0.004))
@@ -225,7 +225,7 @@ def autopay_or_own(stage: Stage) -> Scene:
         won = Counter(_kind_of(invoice) for invoice in Invoice.select())
         assert Invoice.select().where(Invoice.balance_minor > 0).count() == 0
         assert Payment.select().count() == len(rounds), "nobody was charged twice"
-        assert payments.unallocated() == []
+        assert inbox.waiting() == []
         assert len(stage.sandbox.objects("charge")) == min(len(rounds), 200)
         assert len(rounds) < 10 or min(won["autopay"], won["checkout"]), f"one side always comes first: {won}"
         return f"{won['autopay']} rounds went to autopay, {won['checkout']} to the customer"

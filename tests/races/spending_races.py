@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from billing import chargebacks, credit_notes, db, ledger, payments, refunds
+from billing import chargebacks, credit_notes, db, inbox, ledger, payments, refunds
 from billing.credit_notes import CreditContent
 from billing.credits import CreditKey
 from billing.tables import Allocation, Chargeback, CreditNote, Invoice, Mail, Payment, Refund
@@ -197,7 +197,7 @@ def one_refund_by_many(stage: Stage) -> Scene:
         told = Counter(mail.key for mail in Mail.select().where(Mail.event == "refund_sent"))
         assert set(told.values()) == {1}, "told once"
         assert money_back.books(ledger.CARD_CLEARING) == money_back.balance_there(sandbox), "the same money there"
-        assert payments.unallocated() == []
+        assert inbox.waiting() == []
         calls = stage.calls_of("refunds")
         return f"{len(listed)} refunds at the provider of {calls} calls; {came['created']} heard no answer yet"
 

@@ -33,6 +33,9 @@ NAMES = {
     "bic": frozenset({"bic", "swift", "bicswift", "swiftbic", "swiftcode", "biccode", "bicswiftcode"}),
     "upi": frozenset({"upi", "upiid", "vpa", "upivpa", "upiaddress"}),
 }
+HOME_NUMBERS = frozenset(
+    {"sortcode", "account", "accountnumber", "accountno", "routingnumber", "bsb", "ifsc", "ifsccode"}
+)
 SWISS = frozenset({"CH", "LI"})
 
 # Countries whose banks take SEPA credit transfers, EPC409-09. Outside the EEA the code must name the BIC.
@@ -101,6 +104,26 @@ def of_seller(seller: Mapping[str, object], *, country: str) -> BankDetails:
         country=country,
         rows=tuple((label, value) for label, value in rows),
     )
+
+
+def rows_for(details: BankDetails, currency: str) -> tuple[tuple[str, str], ...]:
+    """The rows that serve a transfer in `currency`: none that names another, and where one names this, no home numbers.
+
+    All of them where nothing to pay to would be left.
+    """
+    said = [(row, *_kind(row[0])) for row in details.rows]
+    has_own = any(named == currency for _, _, named in said)
+    fitting = [
+        row for row, _, named in said if named == currency or (not named and not (has_own and _is_number(row[0])))
+    ]
+    return tuple(fitting) if any(_is_number(label) for label, _ in fitting) else details.rows
+
+
+def _is_number(label: str) -> bool:
+    """Whether a row is what a transfer is sent to, rather than whose or which bank it is."""
+    kind, named = _kind(label)
+    bare = "".join(word for word in re.findall(r"[^\W_]+", label.upper()) if word != named).casefold()
+    return kind in {"iban", "upi"} or bare in HOME_NUMBERS
 
 
 def problem(rows: Sequence[tuple[str, str]]) -> str | None:

@@ -290,7 +290,8 @@ def transfer_of(invoice: Invoice) -> dict[str, Any] | None:
     details = _bank_details(invoice)
     reference = bank_details.reference(details, str(invoice.number), invoice.currency)
     shown = reference if reference == invoice.number else bank_details.in_groups(reference)
-    rows = [(label, value, _plain(value)) for label, value in details.rows]
+    fitting = bank_details.rows_for(details, invoice.currency)
+    rows = [(label, value, _plain(value)) for label, value in fitting]
     return {
         "rows": [*rows, ("Reference", shown, reference)],
         "code": url_for(".transfer_code", number=invoice.number) if _payment_code(invoice) else None,

@@ -54,6 +54,27 @@ def scanned(svg: bytes) -> str:
     return found[0].bytes.decode()
 
 
+# Rows
+
+HOME = (("Bank", "Severn Commercial"), ("Sort code", "20-45-77"), ("Account", "6317 0942"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "currency", "labels"),
+    [
+        ((*HOME, ("IBAN (EUR)", IRISH)), "GBP", ["Bank", "Sort code", "Account"]),
+        ((*HOME, ("IBAN (EUR)", IRISH)), "EUR", ["Bank", "IBAN (EUR)"]),
+        ((*HOME, ("IBAN (EUR)", IRISH)), "JPY", ["Bank", "Sort code", "Account"]),
+        ((("Bank", "Severn"), ("IBAN (EUR)", IRISH)), "GBP", ["Bank", "IBAN (EUR)"]),
+        ((("IBAN", IRISH), ("BIC", "AIBKIE2D")), "GBP", ["IBAN", "BIC"]),
+    ],
+)
+def test_a_transfer_is_told_only_the_rows_of_its_currency(
+    rows: tuple[tuple[str, str], ...], currency: str, labels: list[str]
+) -> None:
+    assert [label for label, _ in bank_details.rows_for(details(*rows), currency)] == labels
+
+
 # References
 
 

@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from billing import check, documents, invoices, payments
 from billing.credits import CreditKey
 from billing.tables import Attempt, Chargeback, Invoice, Payment, Refund
+from tests.admin.typed import words
 from tests.billing import paying
 from tests.portal.scenes import attempted, kept, paid, statements
 from tests.web_fixtures import fresh_form_id
@@ -201,6 +204,23 @@ def test_past_payments_tell_what_the_payers_bank_took_back(world: World, sign_in
         ).execute()
     text = sign_in_as(world.alice).get("/payments").text
     assert '<span class="money">£123.00</span> taken back by your bank' in text
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("chargeback", "Your bank took £333.60 back"),
+        ("refund", "£333.60 is owed again, because it was given back"),
+        ("unapplied", "£333.60 of PAY-1 taken off again"),
+    ],
+)
+def test_an_invoice_says_why_money_no_longer_stands_on_it(
+    world: World, sign_in_as: SignIn, why: str, told: str
+) -> None:
+    invoice = world.issued()
+    facts = {"credit": "PAY-1", "minor": 33_360, "currency": "GBP", "balance_minor": 116_400, "why": why}
+    invoices.add_activity(invoice.id, "credit_taken_back", by=world.sam, at=AT, facts=facts)
+    assert told in words(sign_in_as(world.alice).get(f"/invoices/{invoice.number}"))
 
 
 def test_past_payments_are_paged_by_key_at_a_fixed_cost(world: World, sign_in_as: SignIn) -> None:

@@ -66,8 +66,11 @@ def take_if_earned(invoice_id: int, *, paid_on: date, by: Actor, at: datetime) -
 
 
 def _is_spoilt(invoice: Invoice) -> bool:
-    """Whether a part was given up, or a credit note gave the discount already."""
+    """Whether a part was given up, a credit note gave the discount already, or one waits that may credit more."""
     if invoice.written_off_minor:
         return True
-    given = (CreditNote.invoice == invoice.id) & (CreditNote.reason_code == REASON_CODE)
-    return bool(invoice.credited_minor) and CreditNote.select(CreditNote.id).where(given).exists()
+    given = (CreditNote.reason_code == REASON_CODE) & (CreditNote.status == "issued")
+    found = CreditNote.select(CreditNote.id).where(
+        (CreditNote.invoice == invoice.id) & (given | (CreditNote.status == "awaiting"))
+    )
+    return bool(found.exists())

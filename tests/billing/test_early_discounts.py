@@ -12,7 +12,7 @@ from billing import check, credit_notes, credits, early_discounts, invoices, pay
 from billing.db import transaction
 from billing.early_discounts import Offer
 from billing.errors import Invalid
-from billing.tables import CreditNote, Invoice
+from billing.tables import CreditNote, Invoice, Seller
 from tests.portal.scenes import kept, paid
 from tests.world import AT, TODAY, content, line
 
@@ -175,3 +175,14 @@ def test_credit_that_staff_applies_in_time_earns_it_too(world: World) -> None:
     after = payments.apply_credit(more, second.id, TOTAL - SAVED, customer_id=world.acme.id, by=world.sam, at=late)
     assert (after.balance_minor, after.credited_minor) == (SAVED, 0)
     assert check.broken() == []
+
+
+def test_money_comes_in_where_a_credit_note_waits_that_would_credit_all(world: World) -> None:
+    invoice = offered(world)
+    Seller.update(approval_over_minor=10_000).execute()
+    whole = credit_notes.CreditContent(shape="full", reason_code="other", reason="The machine went back")
+    assert credit_notes.create(invoice.id, whole, by=world.sam, at=AT).status == "awaiting"
+    assert early_discounts.offer(again(invoice), TODAY) is None
+    paid(invoice, 114_072, by=world.alice)
+    assert taken(invoice, world) is None
+    assert again(invoice).balance_minor == SAVED

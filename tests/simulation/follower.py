@@ -122,7 +122,8 @@ class Follower:
             bill = self.oracle.bills[bill_id]
             minor = early_discount(bill)
             late = bill.issue_on is None or paid_on > bill.issue_on + timedelta(days=bill.early_days)
-            if not minor or bill.owes != minor or bill.early_taken or late:
+            waits = CreditNote.select().where((CreditNote.invoice == bill_id) & (CreditNote.status == "awaiting"))
+            if not minor or bill.owes != minor or bill.early_taken or late or waits.exists():
                 continue
             note = self.next_note(bill)
             assert note.minor == minor, "the discount, to the unit"

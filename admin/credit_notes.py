@@ -13,7 +13,7 @@ from admin.settings import selling
 from billing import approvals, clock, credit_notes, customers, documents, invoices, money, payments, refunds
 from billing import credits as customer_credits
 from billing.db import after_commit
-from billing.errors import Invalid, Refusal
+from billing.errors import Refusal
 from web import downloads, forms, hx
 from web.filters import today
 from web.people import person, staff_only, staff_role
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 FORM = ("admin/credit_notes/credit.html", "admin/credit_notes/_credit.html")
 PAGE = "admin/credit_notes/show.html"
 USES = (PAGE, "admin/credit_notes/_uses.html")
-LONGEST_REASON = 500
 MOST_NAMED = 20
 LONGEST_SEARCH = 100
 MOST_OPEN = 50
@@ -95,9 +94,7 @@ def take_back(credit_note_id: int) -> ResponseReturnValue:
     note = credit_notes.get(credit_note_id)
     forms.shown_again(*USES, **_shown(note, asked="take_back"))
     invoice_id, minor = reading.number(request.form.get("invoice_id", "")), _amount(note)
-    reason = request.form.get("reason", "").strip()
-    if not 0 < len(reason) <= LONGEST_REASON:
-        raise Invalid({"reason": "Say why, in 500 characters at most. Only staff reads it."})
+    reason = request.form.get("reason", "").replace("\r\n", "\n")
     key = customer_credits.key_of_source(note)
     after = customer_credits.take_back(key, invoice_id, minor, reason=reason, by=person().actor, at=clock.now())
     flash(f"{after.number} owes that again, and the credit is free.", "success")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import flash, render_template, request, url_for
@@ -12,7 +13,6 @@ from admin.approvals import decision_sent
 from admin.settings import selling
 from billing import approvals, clock, credits, money, refunds
 from billing.allocations import name_of
-from billing.tables import Refund
 from web import forms, hx
 from web.filters import today
 from web.people import person, staff_only, staff_role
@@ -30,6 +30,17 @@ WAYS = (("bank", "Bank transfer"), ("cheque", "Cheque"), ("cash", "Cash"), ("oth
 ORIGINAL = "original-"
 FIELDS = ("place", "amount", "way", "sent_on", "reason")
 MOST_TYPED = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a refund would do before it is asked for: so much off one place, back to `card` ("" another way)."""
+
+    minor: int
+    place: refunds.Place
+    is_too_much: bool
+    card: str
+    needs_approval: bool
 
 
 @admin.get("/refunds", endpoint="refunds")
@@ -92,8 +103,7 @@ def decide_refund(refund_id: int) -> ResponseReturnValue:
 @staff_role("admin")
 def send_refund(refund_id: int) -> ResponseReturnValue:
     """Ask Stripe again, under the same key: it is never sent twice."""
-    refunds.get(refund_id)
-    refunds.send(Refund.get_by_id(refund_id), at=clock.now())
+    refunds.send_again(refund_id, at=clock.now())
     return hx.go(url_for(".refund", refund_id=refund_id))
 
 
@@ -118,9 +128,13 @@ def _ask(source: Source, *, back: str) -> ResponseReturnValue:
         "today": today(),
     }
     if request.method == "GET":
-        return forms.show(*FORM, typed=_first_guess(places, shown["ways"], source), **shown)
+        typed = _first_guess(places, shown["ways"], source)
+        return forms.show(*FORM, typed=typed, effect=_effect(typed, shown), **shown)
     typed = {name: request.form.get(name, "").replace("\r\n", "\n")[:MOST_TYPED] for name in FIELDS}
-    forms.shown_again(*FORM, typed=typed, **shown)
+    if "preview" in request.form:
+        typed = _chosen_anew(typed, places, source)
+        return forms.show(*FORM, typed=typed, effect=_effect(typed, shown), **shown)
+    forms.shown_again(*FORM, typed=typed, effect=_effect(typed, shown), **shown)
     refund = refunds.request(
         source=credits.key_of_source(source), **_read(typed, source), by=person().actor, at=clock.now()
     )
@@ -140,6 +154,39 @@ def _first_guess(places: list[refunds.Place], ways: list[tuple[str, str]], sourc
         "sent_on": today().isoformat(),
         "reason": "",
     }
+
+
+def _chosen_anew(typed: dict[str, str], places: list[refunds.Place], source: Source) -> dict[str, str]:
+    """What is typed while somebody chooses: another place brings its own amount."""
+    place = _place_of(typed, places)
+    if place is None or typed["place"] == request.form.get("shown", ""):
+        return typed
+    return typed | {"amount": _typed(place.minor, source.currency)}
+
+
+def _effect(typed: Mapping[str, str], shown: Mapping[str, Any]) -> Effect | None:
+    """What the refund would do; None while its amount cannot be read."""
+    currency = shown["source"].currency
+    place = _place_of(typed, shown["places"])
+    amount = reading.bare(typed["amount"], currency, selling().locale)
+    try:
+        minor = money.read(amount, currency, locale=selling().locale, field="amount")
+    except Refusal:
+        return None
+    if place is None:
+        return None
+    cards = {f"{ORIGINAL}{payment.id}": payment.method for payment, _ in shown["limits"]}
+    return Effect(
+        minor=minor,
+        place=place,
+        is_too_much=minor > place.minor,
+        card=cards.get(typed["way"], ""),
+        needs_approval=approvals.needed(minor, currency, by=person().actor),
+    )
+
+
+def _place_of(typed: Mapping[str, str], places: list[refunds.Place]) -> refunds.Place | None:
+    return next((place for place in places if str(place.invoice_id or "") == typed["place"]), None)
 
 
 def _read(typed: Mapping[str, str], source: Source) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from peewee import fn
 
 from billing import allocations, audit, clock, formatting, seller
 from billing.db import lock, transaction
-from billing.errors import Conflict, Missing
+from billing.errors import Conflict, Invalid, Missing
 from billing.invoices.activities import add_activity
 from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Invoice, Payment, PlannedCredit
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from billing.allocations import Source
 
 MOST_SHOWN = 500
+LONGEST_REASON = 500
 
 
 class CreditKey(NamedTuple):
@@ -172,9 +173,11 @@ def apply_locked(
 def take_back(key: CreditKey, invoice_id: int, minor: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
     """Staff takes `minor` (> 0) of a credit off an invoice again; it owes that again, and the credit is free.
 
-    `reason` is staff's own words, 1 to 500 characters. Raises Missing, NoSuchCredit, NothingToTakeBack.
+    `reason` is staff's own words, 1 to 500 characters. Raises Invalid, Missing, NoSuchCredit, NothingToTakeBack.
     """
-    assert 0 < len(reason) <= 500, "the form asks why"
+    reason = reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise Invalid({"reason": f"Say why, in {LONGEST_REASON} characters at most. Only staff reads it."})
     with transaction():
         if lock(Invoice.select(Invoice.id).where(Invoice.id == invoice_id)).get_or_none() is None:
             raise Missing("We cannot find that invoice.")

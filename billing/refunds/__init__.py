@@ -30,7 +30,7 @@ from billing.refunds.refusals import (
     SentInFuture,
 )
 from billing.refunds.requesting import decide, request, reviewed
-from billing.refunds.sending import send, send_due, sync
+from billing.refunds.sending import send, send_again, send_due, sync
 
 __all__ = [
     "METHODS",
@@ -57,6 +57,7 @@ __all__ = [
     "request",
     "reviewed",
     "send",
+    "send_again",
     "send_due",
     "sync",
     "to_review",

@@ -21,6 +21,7 @@ from billing.money import NotPayableByStripe
 from billing.refunds import telling
 from billing.refunds.booking import FAILED, book, book_back, lock_all, new_reference
 from billing.refunds.reading import GIVEN_BACK
+from billing.refunds.refusals import NoSuchRefund
 from billing.tables import Payment, Refund
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ def send(refund: Refund, *, at: datetime) -> Refund:
     except (gateway.OutcomeUnknown, gateway.NoGateway) as unknown:
         log.warning("refund %s: no answer yet (%s)", refund.reference, unknown)
     return _reread(refund)
+
+
+def send_again(refund_id: int, *, at: datetime) -> Refund:
+    """Send one refund as `send` does, where its answer never came. Raises NoSuchRefund."""
+    refund: Refund | None = Refund.get_or_none(Refund.id == refund_id)
+    if refund is None:
+        raise NoSuchRefund
+    return send(refund, at=at)
 
 
 def send_due(at: datetime) -> Swept:

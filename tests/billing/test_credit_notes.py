@@ -277,6 +277,11 @@ def test_crediting_a_paid_invoice_leaves_the_customer_the_credit(world: World) -
     credit_notes.create(invoice.id, full(), by=world.sam, at=AT)
     other = world.issued()
     note = credit_notes.create(other.id, of_amount(100), by=world.sam, at=AT)
+    for reason in (" ", "x" * 501):
+        with pytest.raises(Invalid, match="Say why"):
+            credits.take_back(
+                credits.CreditKey("credit_note", note.id), other.id, 100, reason=reason, by=world.sam, at=AT
+            )
     credits.take_back(credits.CreditKey("credit_note", note.id), other.id, 100, reason="Wrong one", by=world.sam, at=AT)
     assert CreditNote.get_by_id(note.id).free_minor == 100
     assert again(other).balance_minor == 116_400

@@ -13,6 +13,7 @@ from admin.approvals import decision_sent
 from admin.settings import selling
 from billing import approvals, clock, credits, money, refunds
 from billing.allocations import name_of
+from billing.errors import Refusal
 from web import forms, hx
 from web.filters import today
 from web.people import person, staff_only, staff_role
@@ -75,7 +76,8 @@ def show_refund(refund_id: int) -> ResponseReturnValue:
 def refund_payment(payment_id: int) -> ResponseReturnValue:
     """Give a payment back, or a part of it."""
     source = credits.source_of(credits.CreditKey("payment", payment_id))
-    return _ask(source, back=url_for(".refund_payment", payment_id=payment_id))
+    back = url_for(".payment", payment_id=payment_id)
+    return _ask(source, action=url_for(".refund_payment", payment_id=payment_id), back=back)
 
 
 @admin.route("/credit-notes/<int:credit_note_id>/refund", methods=["GET", "POST"], endpoint="refund_credit_note")
@@ -84,7 +86,8 @@ def refund_payment(payment_id: int) -> ResponseReturnValue:
 def refund_credit_note(credit_note_id: int) -> ResponseReturnValue:
     """Pay out what a credit note gives."""
     source = credits.source_of(credits.CreditKey("credit_note", credit_note_id))
-    return _ask(source, back=url_for(".refund_credit_note", credit_note_id=credit_note_id))
+    back = url_for(".credit_note", credit_note_id=credit_note_id)
+    return _ask(source, action=url_for(".refund_credit_note", credit_note_id=credit_note_id), back=back)
 
 
 @admin.post("/refunds/<int:refund_id>/decide", endpoint="decide_refund")
@@ -116,10 +119,11 @@ def review_refund(refund_id: int) -> ResponseReturnValue:
     return hx.go(url_for(".refund", refund_id=refund_id))
 
 
-def _ask(source: Source, *, back: str) -> ResponseReturnValue:
+def _ask(source: Source, *, action: str, back: str) -> ResponseReturnValue:
     places, charges = refunds.places(source), refunds.charges(source)
     shown: dict[str, Any] = {
-        "action": back,
+        "action": action,
+        "back": back,
         "source": source,
         "name": name_of(source),
         "places": places,

@@ -19,7 +19,7 @@ from billing.errors import Conflict, Missing
 from billing.payments.closing import CANCELLED, RELEASED, REPLACED, TAKEN_OVER, close
 from billing.payments.opening import open_page
 from billing.payments.planning import Plan, frozen, payable, record, refuse_spent_credit
-from billing.payments.reading import invoice_ids_of, unfinished, unfinished_on
+from billing.payments.reading import in_flight_on, invoice_ids_of, unfinished, unfinished_on
 from billing.tables import Attempt, Customer
 
 if TYPE_CHECKING:
@@ -39,13 +39,12 @@ Done = TypeVar("Done")
 
 
 class OnItsWay(Conflict):
-    """The money of an earlier payment is under way, such as a bank debit."""
+    """The money of an earlier payment is under way, such as a bank debit; what it leaves is paid after it came."""
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: Attempt, *, is_part: bool = False) -> None:
         amount = formatting.money(attempt.minor, attempt.currency)
-        super().__init__(
-            f"{amount} is on its way for this already. We email you when it arrives. You do not need to pay again."
-        )
+        rest = "You can pay the rest then." if is_part else "You do not need to pay again."
+        super().__init__(f"{amount} is on its way for this already. We email you when it arrives. {rest}")
         self.attempt = attempt
 
 
@@ -224,7 +223,8 @@ def _refuse_busy(attempts: Sequence[Attempt], payer: Actor, at: datetime, *, bes
         if besides is not None and attempt.id == besides.id:
             continue
         if attempt.status == "processing" or attempt.kind == "autopay":
-            raise OnItsWay(attempt)
+            flights = in_flight_on(invoice_ids_of(attempt.id), at=at).values()
+            raise OnItsWay(attempt, is_part=any(flight.is_part for flight in flights if flight.id == attempt.id))
         if attempt.expires_at > at and attempt.payer != payer.key:
             raise BeingPaid(attempt)
 

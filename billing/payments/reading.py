@@ -10,6 +10,7 @@ from billing import allocations
 from billing.db import execute
 from billing.errors import Missing
 from billing.invoices.reading import planning_on
+from billing.invoices.terms import early_discount
 from billing.tables import UNFINISHED, Attempt, Invoice, Payment, PlannedAllocation, PlannedCredit
 from billing.tables.base import Instant
 
@@ -72,7 +73,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A payment under way, as other pages tell of it: who is paying, and since when."""
+    """A payment under way, as other pages tell of it: who is paying, and since when.
+
+    `is_part`: it leaves something of this invoice to be paid, which is paid once this has arrived.
+    """
 
     id: str
     payer: str
@@ -83,6 +87,7 @@ class Flight:
     failure: str
     created_at: datetime
     expires_at: datetime
+    is_part: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +124,21 @@ def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Fligh
         return {}
     asked = _padded(invoice_ids)
     marks = ", ".join("?" for _ in asked)
-    columns = "a.id, a.payer, a.payer_name, a.status, a.minor, a.currency, a.failure, a.created_at, a.expires_at"
     rows = execute(
-        f"""SELECT p.invoice_id, {columns} FROM planned_allocation p JOIN attempt a ON a.id = p.attempt_id
-        WHERE p.invoice_id IN ({marks}) AND a.status IN ('created', 'open', 'processing')
-        UNION SELECT p.invoice_id, {columns} FROM planned_credit p JOIN attempt a ON a.id = p.attempt_id
-        WHERE p.invoice_id IN ({marks}) AND a.status IN ('created', 'open', 'processing')""",  # noqa: S608 - constants
+        f"""SELECT p.invoice_id, a.id, a.payer, a.payer_name, a.status, a.minor, a.currency, a.failure, a.created_at,
+            a.expires_at, p.minor, i.balance_minor, i.total_minor - i.credited_minor, i.early_ppm
+        FROM (SELECT attempt_id, invoice_id, SUM(minor) AS minor FROM
+                (SELECT attempt_id, invoice_id, minor FROM planned_allocation WHERE invoice_id IN ({marks})
+                UNION ALL SELECT attempt_id, invoice_id, minor FROM planned_credit WHERE invoice_id IN ({marks})) AS u
+            GROUP BY attempt_id, invoice_id) AS p
+        JOIN attempt a ON a.id = p.attempt_id JOIN invoice i ON i.id = p.invoice_id
+        WHERE a.status IN ('created', 'open', 'processing')""",  # noqa: S608 - constants
         (*asked, *asked),
     ).fetchall()
     shown: dict[int, Flight] = {}
-    for invoice_id, id_, payer, name, status, minor, currency, failure, created_at, expires_at in rows:
+    for (invoice_id, id_, payer, name, status, minor, currency, failure, created_at, expires_at,
+         planned, owed, billed, early_ppm) in rows:  # fmt: skip
+        left = int(owed) - int(planned)
         flight = Flight(
             id_,
             payer,
@@ -139,6 +149,7 @@ def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Fligh
             failure,
             cast("datetime", _instant(created_at)),
             cast("datetime", _instant(expires_at)),
+            is_part=left > 0 and left != early_discount(int(billed), early_ppm),
         )
         is_over = flight.status != "processing" and flight.expires_at <= at
         if not is_over and (invoice_id not in shown or flight.status == "processing"):

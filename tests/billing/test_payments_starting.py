@@ -374,9 +374,27 @@ def test_money_on_its_way_keeps_others_from_paying(world: World, sandbox: Sandbo
     with pytest.raises(payments.OnItsWay) as refusal:
         paying.begin(invoice, world.bob, nonce="b")
     assert refusal.value.message.startswith("£1,164.00 is on its way for this already.")
+    assert refusal.value.message.endswith("You do not need to pay again.")
     found = payments.in_flight(invoice.id)
     assert found is not None
     assert found.id == attempt.id
+
+
+def test_who_waits_for_a_part_is_told_that_the_rest_is_paid_later(world: World, sandbox: Sandbox) -> None:
+    invoice = world.issued()
+    part = payments.start_checkout(
+        customer_id=invoice.customer_id,
+        planned=[payments.Planned(invoice.id, 10_000, invoice.total_minor)],
+        nonce="a",
+        payer=world.alice,
+        at=AT,
+    )
+    assert payments.in_flight_on([invoice.id], at=AT)[invoice.id].is_part
+    sandbox.pay(paying.page(part), method="bacs_debit")
+    payments.sync(part, at=AT)
+    with pytest.raises(payments.OnItsWay) as refusal:
+        paying.begin(invoice, world.bob, nonce="b")
+    assert refusal.value.message.endswith("We email you when it arrives. You can pay the rest then.")
 
 
 def test_without_a_gateway_nothing_begins(world: World) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from billing import payments
 from billing.tables import GatewayDifference, Invoice, Refund, Seller
-from tests.admin.typed import words
+from tests.admin.typed import value_of, words
 from tests.billing.money_back import by_hand, paid, things
 from tests.web_fixtures import fresh_form_id
+from tests.world import AT, TODAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,3 +139,35 @@ def test_comparing_is_not_said_before_it_was_done(
     page = words(sam.get("/admin/comparison"))
     assert "Last compared Today, 10:00" in page
     assert "Nothing is unexplained" in page
+
+
+def test_a_refund_says_what_it_does_before_it_is_asked_for(world: World, sign_in_as: Callable[[Actor], Client]) -> None:
+    invoice = world.issued()
+    received = payments.Received(
+        customer_id=world.acme.id, minor=20_000, currency="GBP", method="Cheque", received_on=TODAY,
+        parts=(payments.Planned(invoice.id, 15_000),), rest_is_credit=True,
+    )  # fmt: skip
+    payment = payments.record(received, by=world.sam, at=AT)
+    sam, path = sign_in_as(world.sam), f"/admin/payments/{payment.id}/refund"
+    first = sam.get(path)
+    assert (value_of(first, "amount"), "Record £50.00 as given back" in words(first)) == ("50.00", True)
+    assert "No invoice changes." in words(first)
+    sent = {
+        "preview": "1",
+        "place": str(invoice.id),
+        "shown": "",
+        "amount": "50.00",
+        "way": "bank",
+        "reason": "Asked for",
+    }
+    chosen = sam.post(path, data=sent | {"form_id": fresh_form_id()})
+    assert value_of(chosen, "amount") == "150.00"
+    assert f"{invoice.number} owes £150.00 again." in words(chosen)
+    assert "Asked for" in words(chosen)
+    typed = sent | {"shown": str(invoice.id), "amount": "150.01"}
+    more = sam.post(path, data=typed | {"form_id": fresh_form_id()})
+    assert "That is more than the £150.00 there is." in words(more)
+    Seller.update(approval_over_minor=10_000).execute()
+    asked = sam.post(path, data=typed | {"amount": "150", "form_id": fresh_form_id()})
+    assert "Ask to give back £150.00" in words(asked)
+    assert not Refund.select().exists()

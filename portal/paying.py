@@ -220,7 +220,7 @@ def _quote(choice: Choice) -> Quote:
         try:
             wishes += payments.wishes_of([invoice], choice.texts, locale=filters.locale())
         except Invalid as refusal:
-            problems |= refusal.problems
+            problems |= {field: f"{words}, for {invoice.number}" for field, words in refusal.problems.items()}
     quote = None
     try:
         quote = _quoted_for(choice, wishes) if wishes else None

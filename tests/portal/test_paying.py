@@ -158,6 +158,7 @@ def test_every_bad_amount_is_named_and_the_credit_stays(world: World, sandbox: S
             True,
             False,
         ]
+        assert f"Enter an amount, like 250 or 250.00, for {second.number}" in page
         assert "Use your credit first" in page
         assert re.search(r'name="credit" value="payment-\d+" checked', page)
     assert Attempt.select().count() == 0

@@ -156,6 +156,14 @@ def test_a_write_off_above_the_limit_waits_in_the_queue(world: World, sam: Clien
     assert WriteOff.get().status == "written_off"
 
 
+def test_no_write_off_is_offered_while_a_credit_note_waits(world: World, sam: Client) -> None:
+    invoice_id = asked(world).invoice_id
+    path = f"/admin/invoices/{invoice_id}/write-off"
+    assert f'href="{path}"' not in sam.get(f"/admin/invoices/{invoice_id}").text
+    reply = sam.get(path)
+    assert (reply.status_code, "Let it be decided first" in words(reply)) == (409, True)
+
+
 def test_an_invoice_is_corrected_in_three_steps(world: World, sam: Client) -> None:
     invoice = world.issued()
     assert "Edit the replacement" in words(sam.get(f"/admin/invoices/{invoice.id}/correct"))

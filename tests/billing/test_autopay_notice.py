@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import autopay, cards, invoices
+from billing import autopay, cards, chargebacks, invoices
 from billing.db import transaction
 from billing.instalments import PartContent
 from billing.tables import AutopayRun, Card, Invoice, Mail
+from tests.billing.money_back import paid
 from tests.billing.saved import save_card
 from tests.world import AT, TODAY, content
 
@@ -147,3 +148,17 @@ def test_a_later_instalment_is_told_while_an_earlier_one_is_still_owed(
     assert {(on, minor) for _, on, minor in told()} == {(str(day(5)), 400_00), (str(day(9)), 1164_00)}
     sandbox.control(f"payment_methods/{card.stripe_id}/decline", code="")
     assert tick(9).paid == 1
+
+
+def test_what_a_bank_took_back_waits_for_its_last_word_and_then_for_the_notice(
+    world: World, sandbox: Sandbox, card: Card
+) -> None:
+    invoice = world.overdue()
+    asked_back = sandbox.control(f"payments/{paid(world, sandbox, invoice).intent_id}/dispute")["id"]
+    chargebacks.sync_dispute(asked_back, at=AT)
+    assert coming(invoice, 0) is None
+    assert tick(1) == tick(5) == autopay.Ran()
+    sandbox.control(f"disputes/{asked_back}/lose")
+    chargebacks.sync_dispute(asked_back, at=AT + timedelta(days=6))
+    assert [days for days in range(9, 20) if tick(days).paid] == [12]
+    assert {on for _, on, _ in told()} == {str(day(12))}

@@ -66,11 +66,6 @@ class Business:
         assert wrong == [], f"{page.url}: {wrong}"
         at_desk(page, "light")
 
-    def in_order(self) -> None:
-        """The books are, and no process complained."""
-        assert "The books are in order" in self.house.flask("check")
-        assert self.house.troubles() == []
-
 
 @contextmanager
 def business(chromium: Browser, house: House, name: str, *prices: str, scripts: bool = True) -> Iterator[Business]:

@@ -38,7 +38,6 @@ def test_a_bank_debit_settles_after_days(chromium: Browser, at_work: House) -> N
         assert "Direct Debit ending" in receipt.text()
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_a_bank_debit_bounces_and_its_payer_is_told_and_pays_by_card(chromium: Browser, at_work: House) -> None:
@@ -66,7 +65,6 @@ def test_a_bank_debit_bounces_and_its_payer_is_told_and_pays_by_card(chromium: B
         ways.pay_whole(deal, number, "£60.00")
         assert at_work.mail("Receipt: £60.00 paid to", number).recipient == deal.email
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_autopay_tells_what_it_will_charge_and_charges_it_when_it_is_due(chromium: Browser, at_work: House) -> None:
@@ -86,7 +84,6 @@ def test_autopay_tells_what_it_will_charge_and_charges_it_when_it_is_due(chromiu
         assert at_work.mail("Receipt: £120.00 paid to", number).recipient == deal.email
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_autopay_that_is_declined_says_why_and_tries_again(chromium: Browser, at_work: House) -> None:
@@ -110,7 +107,6 @@ def test_autopay_that_is_declined_says_why_and_tries_again(chromium: Browser, at
         assert at_work.mail("Receipt: £60.00 paid to", number).recipient == deal.email
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_autopay_whose_bank_asks_is_confirmed_by_its_holder(chromium: Browser, at_work: House) -> None:
@@ -133,7 +129,6 @@ def test_autopay_whose_bank_asks_is_confirmed_by_its_holder(chromium: Browser, a
         assert at_work.mail("Receipt: £90.00 paid to", number).recipient == deal.email
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def _day(days: int) -> str:

@@ -44,7 +44,6 @@ def test_three_invoices_are_paid_by_one_payment_and_a_credit(
         deal.at(page, "/credits", "Credits")
         if scripts:
             deal.well(page)
-        deal.in_order()
 
 
 def test_a_part_is_paid_and_then_the_rest(chromium: Browser, at_work: House) -> None:
@@ -66,7 +65,6 @@ def test_a_part_is_paid_and_then_the_rest(chromium: Browser, at_work: House) -> 
         assert at_work.mail("Receipt: £75.00 paid to", number).recipient == deal.email
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_whoever_comes_while_somebody_pays_hears_of_it_and_may_cancel_or_take_over(
@@ -101,7 +99,6 @@ def test_whoever_comes_while_somebody_pays_hears_of_it_and_may_cancel_or_take_ov
         assert at_work.mail("Receipt: £120.00 paid to", number).recipient == deal.email
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_a_correction_credits_and_replaces_and_takes_the_money_along(chromium: Browser, at_work: House) -> None:
@@ -135,4 +132,3 @@ def test_a_correction_credits_and_replaces_and_takes_the_money_along(chromium: B
         deal.stands(new, "Paid")
         deal.at(deal.buyer, "/credits", "Credits")
         assert deal.buyer.get_by_text("£24.00").first.is_visible()
-        deal.in_order()

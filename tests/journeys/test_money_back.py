@@ -36,7 +36,6 @@ def test_parts_are_given_back_and_what_fails_at_the_bank_is_credit(chromium: Bro
         deal.at(deal.buyer, "/payments", "Payments")
         assert deal.buyer.get_by_text("£20.00 sent back to you").is_visible()
         deal.well(deal.buyer)
-        deal.in_order()
 
 
 def test_a_chargeback_that_is_won_gives_the_money_to_the_invoice_again(chromium: Browser, at_work: House) -> None:
@@ -60,7 +59,6 @@ def test_a_chargeback_that_is_won_gives_the_money_to_the_invoice_again(chromium:
         page.get_by_role("button", name="Use £120.00 credit").click()
         page.get_by_text("Your credit is used.").wait_for()
         deal.stands(number, "Paid")
-        deal.in_order()
 
 
 def test_all_is_given_back_and_the_invoice_is_owed_again(chromium: Browser, at_work: House) -> None:
@@ -81,7 +79,6 @@ def test_all_is_given_back_and_the_invoice_is_owed_again(chromium: Browser, at_w
         page.get_by_text("£120.00 sent back to you").wait_for()
         deal.at(page, "/credits", "Credits")
         assert page.locator("main").get_by_text("£120.00").count() == 0, "nothing of it is kept"
-        deal.in_order()
 
 
 def test_a_chargeback_that_is_lost_leaves_the_invoice_to_be_paid_another_way(chromium: Browser, at_work: House) -> None:
@@ -104,4 +101,3 @@ def test_a_chargeback_that_is_lost_leaves_the_invoice_to_be_paid_another_way(chr
         ways.pay_whole(deal, number, "£120.00")
         deal.says(number, f"Invoice {number} is paid in full.")
         deal.stands(number, "Paid")
-        deal.in_order()

@@ -68,8 +68,9 @@ def place(payment_id: int) -> ResponseReturnValue:
             words = payment.bank_reference
             typed = received_form.split_of(customer.id, payment.currency, payment.free_minor, words)
         return forms.show(*PLACE, **_split(payment, customer, typed))
-    forms.shown_again(*PLACE, **_split(payment, customer, typed))
-    parts = received_form.parts_of(typed, payment.currency, locale=selling().locale)
+    shown = _split(payment, customer, typed)
+    forms.shown_again(*PLACE, **shown)
+    parts = received_form.parts_of(typed, payment.currency, rows=shown["rows"], locale=selling().locale)
     return _applied(payment, parts, customer.id)
 
 

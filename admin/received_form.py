@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from admin import reading
-from billing import money, payments
+from billing import formatting, money, payments
 from billing.errors import Refusal
 from billing.payments import Planned, Received
 
@@ -106,10 +106,15 @@ def content(typed: TypedReceived, customer: Customer | None, *, locale: str) -> 
     )
 
 
-def parts_of(typed: Mapping[int, str], currency: str, *, locale: str) -> tuple[Planned, ...]:
-    """What is paid of which invoice. Raises Invalid with the words for each amount that cannot be read."""
+def parts_of(typed: Mapping[int, str], currency: str, *, rows: Sequence[Owing], locale: str) -> tuple[Planned, ...]:
+    """What is paid of which invoice of `rows`. Raises Invalid with the words for each amount that cannot be."""
     found = reading.Reading()
     parts = _read_parts(found, typed, currency, locale)
+    planned = {part.invoice_id: part.minor for part in parts}
+    for row in rows:
+        if planned.get(row.id, 0) > row.owed_minor:
+            owed = formatting.money(row.owed_minor, currency, locale=locale)
+            found.problems.setdefault(f"{PART}{row.id}", f"{row.number} owes {owed}. Enter that or less.")
     found.refuse_problems()
     return parts
 

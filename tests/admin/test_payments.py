@@ -267,7 +267,7 @@ def test_an_invoice_leads_to_recording_all_it_owes(world: World, sam: Client) ->
     assert (value_of(form, "amount"), value_of(form, f"part-{invoice.id}")) == ("1164.00", "1164.00")
 
 
-def test_a_bounced_cheque_is_reversed_with_a_reason_the_customer_reads(world: World, sam: Client) -> None:
+def test_a_bounced_cheque_is_reversed_with_a_reason(world: World, sam: Client) -> None:
     invoice = world.issued()
     payment = came(world, 120_000, (invoice.id, 116_400))
     path = f"/admin/payments/{payment.id}/reverse"

@@ -233,6 +233,15 @@ def test_a_policy_that_cannot_be_is_told_beside_its_field(
     assert seller.policy_of(seller.get()) == seller.SellerPolicy()
 
 
+def test_each_problem_begins_with_the_name_of_its_field(sam: Client) -> None:
+    reply = words(
+        sam.post(PAYMENTS, data=typed_policy(least_part="some", late_fee_cap="much", early_days="x"), hx=True)
+    )
+    assert "Least part payment: Enter an amount" in reply
+    assert "At most, as a sum: Enter an amount" in reply
+    assert "Paid early within: Enter a number of days" in reply
+
+
 def test_payments_and_fees_that_somebody_changed_meanwhile_are_not_overwritten(sam: Client) -> None:
     assert sam.post(PAYMENTS, data=typed_policy()).status_code == 303
     reply = sam.post(PAYMENTS, data=typed_policy(least_part="1.00"))

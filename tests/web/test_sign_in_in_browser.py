@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.world import World
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.any_database]
 
 ALICE, SAM = "alice@acme.example", "sam@alderfinch.example"
 GOOD = "three wet boots outside"

@@ -265,7 +265,8 @@ class Pair:
         note_id = where.rpartition("/")[2]
         self.notebook.promised("credited", reason, note_id)
         self.think()
-        used = {"form_id": secrets.token_urlsafe(18), "invoice": number, "minor": str(USED_MINOR)}
+        owed, used_minor = str(TOTAL_MINOR), str(USED_MINOR)
+        used = {"nonce": secrets.token_urlsafe(18), "invoice": number, "minor": used_minor, "owed": owed}
         self._led_to(self.payer.send(f"/credits/credit_note-{note_id}/use", used), f"/invoices/{number}")
         self.notebook.promised("applied", note_id, str(invoice_id), USED_MINOR)
 

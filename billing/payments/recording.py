@@ -169,7 +169,7 @@ def reverse(payment_id: int, *, reason: str, by: Actor, at: datetime) -> Payment
     """
     reason = reason.strip()
     if not 1 <= len(reason) <= 500:
-        raise Invalid({"reason": "Say why, in 500 characters at most.."})
+        raise Invalid({"reason": "Say why, in 500 characters at most."})
     with transaction():
         payment = _reread(payment_id)
         standing = allocations.standing(payment)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from billing.tables import Customer, Invoice
 
 SOON = timedelta(days=7)
+REFUSED = ("declined", "stopped")  # what came of a try by autopay, so that the same card is not proposed
 MOST_CARDS = 5  # offered beside an invoice; the page for another amount offers all
 LINES_A_PAGE = 200  # so that the page of an invoice of thousands of lines stays a page
 LONGEST_SEARCH = 100
@@ -236,7 +237,8 @@ def _ways(invoice: Invoice, *, declined: bool) -> dict[str, Any]:
     known = cards.for_customer(asker.customer.id)
     saved = [card for card in known if not card.has_expired(filters.today())]
     told = autopay_of(invoice) if known else None
-    refused = told["last"].card_words if told and told["last"] and told["last"].why else None
+    last = told["last"] if told else None
+    refused = last.card_words if last and last.outcome in REFUSED else None
     usual = next((card.id for card in saved if card.words != refused), None)
     return {
         "cards": saved[:MOST_CARDS],

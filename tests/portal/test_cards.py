@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing import cards
-from billing.tables import Attempt, Autopay, Card, CardSetup, Invoice
+from billing.tables import Attempt, Autopay, AutopayRun, Card, CardSetup, Invoice
 from tests.admin.typed import words
 from tests.billing import paying
 from tests.billing.saved import away, save_card
-from tests.portal.scenes import kept
+from tests.portal.scenes import attempted, kept
 from tests.servers_sandbox import ASKS_ALWAYS, FAILS_LATER
 from tests.world import AT, TODAY
 
@@ -260,6 +260,22 @@ def test_a_saved_card_pays_from_the_invoice_itself(world: World, sandbox: Sandbo
     reply = browser.post(f"/invoices/{invoice.number}/pay", data=form | {"card": str(card.id), "part": "116400"})
     assert "Payment received" in browser.get(reply.headers["Location"]).text
     assert Invoice.get_by_id(invoice.id).balance_minor == 0
+
+
+@pytest.mark.parametrize(("outcome", "proposed"), [("declined", False), ("needs_person", True)])
+def test_a_card_that_declined_autopay_is_not_proposed(
+    world: World, sandbox: Sandbox, sign_in_as: SignIn, outcome: str, *, proposed: bool
+) -> None:
+    card, invoice = save_card(world, sandbox), world.issued()
+    browser = sign_in_as(world.alice)
+    agree(browser, str(card.id))
+    attempt = attempted(invoice, by=world.alice, status="failed", failure="insufficient_funds")
+    Attempt.update(kind="autopay", card=card.id).where(Attempt.id == attempt.id).execute()
+    told = {"run_key": "1", "try_number": 1, "outcome": outcome, "next_on": TODAY, "at": AT}
+    AutopayRun.create(invoice=invoice.id, attempt=attempt.id, **told)
+    page = browser.get(f"/invoices/{invoice.number}").text
+    assert (f'name="card" value="{card.id}" checked' in page) is proposed
+    assert ('name="card" value="" checked' in page) is not proposed
 
 
 @pytest.mark.parametrize("path", ["", "/pay"])

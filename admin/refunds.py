@@ -130,6 +130,7 @@ def _ask(source: Source, *, action: str, back: str) -> ResponseReturnValue:
         "ways": [(f"{ORIGINAL}{payment.id}", f"Back to {payment.method}") for payment, _ in charges] + list(WAYS),
         "limits": charges,
         "today": today(),
+        "seen": _seen,
     }
     if request.method == "GET":
         typed = _first_guess(places, shown["ways"], source)
@@ -138,6 +139,8 @@ def _ask(source: Source, *, action: str, back: str) -> ResponseReturnValue:
     if "preview" in request.form:
         typed = _chosen_anew(typed, places, source)
         return forms.show(*FORM, typed=typed, effect=_effect(typed, shown), **shown)
+    if request.form.get("seen", _seen(typed)) != _seen(typed):  # the button said something else than what was typed
+        return forms.show(*FORM, typed=typed, effect=_effect(typed, shown), look_again=True, **shown)
     forms.shown_again(*FORM, typed=typed, effect=_effect(typed, shown), **shown)
     refund = refunds.request(
         source=credits.key_of_source(source), **_read(typed, source), by=person().actor, at=clock.now()
@@ -158,6 +161,11 @@ def _first_guess(places: list[refunds.Place], ways: list[tuple[str, str]], sourc
         "sent_on": today().isoformat(),
         "reason": "",
     }
+
+
+def _seen(typed: Mapping[str, str]) -> str:
+    """What the button's words were about."""
+    return " ".join(typed[name].strip() for name in ("place", "amount", "way"))
 
 
 def _chosen_anew(typed: dict[str, str], places: list[refunds.Place], source: Source) -> dict[str, str]:

@@ -167,6 +167,12 @@ def test_a_refund_says_what_it_does_before_it_is_asked_for(world: World, sign_in
     typed = sent | {"shown": str(invoice.id), "amount": "150.01"}
     more = sam.post(path, data=typed | {"form_id": fresh_form_id()})
     assert "That is more than the £150.00 there is." in words(more)
+    unseen = {name: text for name, text in typed.items() if name != "preview"}
+    again = sam.post(
+        path, data=unseen | {"amount": "30", "seen": f"{invoice.id} 150.00 bank", "form_id": fresh_form_id()}
+    )
+    assert (again.status_code, "Nothing was given back yet" in words(again)) == (200, True)
+    assert "Record £30.00 as given back" in words(again)
     Seller.update(approval_over_minor=10_000).execute()
     asked = sam.post(path, data=typed | {"amount": "150", "form_id": fresh_form_id()})
     assert "Ask to give back £150.00" in words(asked)

@@ -180,7 +180,9 @@ def refund(deal: Business, amount: str, reason: str) -> None:
     page.get_by_role("heading", level=1, name=re.compile("^Refund ")).wait_for()
     page.get_by_label("Amount").fill(amount)
     page.get_by_label("Why?").fill(reason)
-    page.get_by_role("button", name="Give money back").click()
+    if not deal.scripts:
+        page.get_by_role("button", name="Work it out").click()
+    page.get_by_role("button", name=f"Send back £{amount} to").click()
     page.wait_for_url(re.compile(r"/admin/refunds/\d+$"))
 
 

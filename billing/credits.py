@@ -15,7 +15,7 @@ from billing import allocations, audit, clock, formatting, seller
 from billing.db import lock, transaction
 from billing.errors import Conflict, Invalid, Missing
 from billing.invoices.activities import add_activity
-from billing.tables import UNFINISHED, Allocation, Attempt, CreditNote, Invoice, Payment, PlannedCredit
+from billing.tables import UNFINISHED, Allocation, Attempt, Autopay, CreditNote, Invoice, Payment, PlannedCredit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,7 +194,10 @@ def take_back(key: CreditKey, invoice_id: int, minor: int, *, reason: str, by: A
 
 
 def take_back_locked(source: Source, invoice_id: int, minor: int, *, reason: str, by: Actor, at: datetime) -> Invoice:
-    """As take_back, inside the caller's transaction; `reason` is one of the codes of billing.allocations."""
+    """As take_back, inside the caller's transaction; `reason` is one of the codes of billing.allocations.
+
+    Money that went back to its payer is not charged again unasked: autopay leaves the invoice out from now on.
+    """
     on = clock.day_of(at, seller.get().time_zone)
     ref = _next_ref(source, invoice_id)
     after = allocations.take_back(source, invoice_id, minor, reason=reason, ref=ref, on=on, at=at)
@@ -206,7 +209,16 @@ def take_back_locked(source: Source, invoice_id: int, minor: int, *, reason: str
         "why": reason,
     }
     add_activity(invoice_id, "credit_taken_back", by=by, at=at, facts=facts)
+    if reason in {allocations.REFUNDED, allocations.CHARGED_BACK}:
+        _leave_out_of_autopay(after, by=by, at=at)
     return after
+
+
+def _leave_out_of_autopay(invoice: Invoice, *, by: Actor, at: datetime) -> None:
+    consents = Autopay.select().where((Autopay.customer == invoice.customer_id) & Autopay.ended_at.is_null())
+    if not invoice.skips_autopay and consents.exists():
+        Invoice.update(skips_autopay=True).where(Invoice.id == invoice.id).execute()
+        add_activity(invoice.id, "autopay_skipped", by=by, at=at)
 
 
 def _next_ref(source: Source, invoice_id: int) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import autopay, cards, check, comparing, gateway, invoices, payments
+from billing import autopay, cards, check, comparing, credits, gateway, invoices, payments, refunds
 from billing.db import transaction
 from billing.instalments import PartContent
 from billing.tables import Activity, Attempt, AutopayRun, Card, Invoice, Mail, Payment
 from tests.billing import paying
+from tests.billing.money_back import paid
 from tests.billing.saved import save_card
 from tests.servers_sandbox import ASKS_ALWAYS
 from tests.world import AT, TODAY, content
@@ -86,6 +87,24 @@ def test_an_invoice_left_out_is_not_charged(world: World, sandbox: Sandbox, card
     assert run_on(0) == autopay.Ran()
     autopay.skip(invoice.id, customer_id=world.acme.id, skips=False, by=world.alice, at=AT)
     assert run_on(0).paid == 1
+
+
+def test_what_was_given_back_is_not_charged_again_unasked(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.issued()
+    payment = paid(world, sandbox, invoice)
+    source = credits.CreditKey("payment", payment.id)
+    refunds.request(
+        source=source,
+        minor=20_000,
+        method="original",
+        reason="Half came",
+        from_invoice_id=invoice.id,
+        by=world.sam,
+        at=AT,
+    )
+    assert autopay.coming(invoices.get(invoice.id), TODAY) is None
+    autopay.skip(invoice.id, customer_id=world.acme.id, skips=False, by=world.alice, at=AT)
+    assert autopay.coming(invoices.get(invoice.id), TODAY) is not None
 
 
 def test_an_invoice_somebody_is_paying_waits(world: World, sandbox: Sandbox, card: Card) -> None:

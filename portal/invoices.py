@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SOON = timedelta(days=7)
 REFUSED = ("declined", "stopped")  # what came of a try by autopay, so that the same card is not proposed
-MOST_CARDS = 5  # offered beside an invoice; the page for another amount offers all
+MOST_CARDS = 3  # offered beside an invoice; the page for another amount offers all
 LINES_A_PAGE = 200  # so that the page of an invoice of thousands of lines stays a page
 LONGEST_SEARCH = 100
 SEARCHED_OFTEN = "240 per minute"

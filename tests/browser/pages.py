@@ -277,7 +277,7 @@ ADMIN_ROWS = [
     Row("admin.refund", "to be decided", "sam", "/admin/refunds/{refund_waiting_id}"),
     Row("admin.refund", "to look at", "vic", "/admin/refunds/{refund_waiting_id}"),
     Row("admin.refund_payment", "asked", "sam", "/admin/payments/{refundable_id}/refund"),
-    Row("admin.refund_payment", "refused", "sam", "/admin/payments/{refundable_id}/refund", send("back £")),
+    Row("admin.refund_payment", "refused", "sam", "/admin/payments/{refundable_id}/refund", send("back")),
     Row("admin.refund_payment", "nothing left", "sam", "/admin/payments/{spent_id}/refund"),
     Row("admin.refund_credit_note", "unknown", "sam", "/admin/credit-notes/999999/refund", status=404),
     Row("admin.chargebacks", "all", "sam", "/admin/chargebacks"),

@@ -95,8 +95,9 @@ def refund_credit_note(credit_note_id: int) -> ResponseReturnValue:
 @once
 def decide_refund(refund_id: int) -> ResponseReturnValue:
     """A second person's word."""
+    waiting = refunds.get(refund_id)
     approved, note = decision_sent()
-    refund = refunds.decide(refund_id, approved=approved, note=note, by=person().actor, at=clock.now())
+    refund = refunds.decide(waiting.id, approved=approved, note=note, by=person().actor, at=clock.now())
     after_refund(refund)
     flash("The refund is approved." if approved else "The refund is declined.", "success")
     return hx.go(url_for(".refund", refund_id=refund_id))

@@ -125,13 +125,14 @@ def in_flight_on(invoice_ids: Sequence[int], *, at: datetime) -> dict[int, Fligh
     asked = _padded(invoice_ids)
     marks = ", ".join("?" for _ in asked)
     rows = execute(
-        f"""SELECT p.invoice_id, a.id, a.payer, a.payer_name, a.status, a.minor, a.currency, a.failure, a.created_at,
-            a.expires_at, p.minor, i.balance_minor, i.total_minor - i.credited_minor, i.early_ppm
+        f"""SELECT planned.invoice_id, a.id, a.payer, a.payer_name, a.status, a.minor, a.currency, a.failure,
+            a.created_at, a.expires_at, planned.minor, i.balance_minor, i.total_minor - i.credited_minor, i.early_ppm
         FROM (SELECT attempt_id, invoice_id, SUM(minor) AS minor FROM
                 (SELECT attempt_id, invoice_id, minor FROM planned_allocation WHERE invoice_id IN ({marks})
-                UNION ALL SELECT attempt_id, invoice_id, minor FROM planned_credit WHERE invoice_id IN ({marks})) AS u
-            GROUP BY attempt_id, invoice_id) AS p
-        JOIN attempt a ON a.id = p.attempt_id JOIN invoice i ON i.id = p.invoice_id
+                UNION ALL SELECT attempt_id, invoice_id, minor FROM planned_credit WHERE invoice_id IN ({marks})
+                ) AS every
+            GROUP BY attempt_id, invoice_id) AS planned
+        JOIN attempt a ON a.id = planned.attempt_id JOIN invoice i ON i.id = planned.invoice_id
         WHERE a.status IN ('created', 'open', 'processing')""",  # noqa: S608 - constants
         (*asked, *asked),
     ).fetchall()

@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from flask import request
+from werkzeug.exceptions import SecurityError
 
 # One slash, then neither a slash nor a backslash: browsers read "//host" and "/\host" as another site.
 _OWN = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -21,9 +22,13 @@ def own_path(text: str | None, otherwise: str) -> str:
 
 
 def referring_path(otherwise: str) -> str:
-    """The page of this site that a form was sent from."""
+    """The page of this site that a form was sent from; `otherwise` also where a foreign host was asked for."""
     parts = urlsplit(request.referrer or "")
-    if parts.netloc != request.host:
+    try:
+        is_ours = parts.netloc == request.host
+    except SecurityError:
+        is_ours = False
+    if not is_ours:
         return otherwise
     return own_path(parts.path + (f"?{parts.query}" if parts.query else ""), otherwise)
 

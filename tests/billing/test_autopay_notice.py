@@ -150,7 +150,7 @@ def test_a_later_instalment_is_told_while_an_earlier_one_is_still_owed(
     assert tick(9).paid == 1
 
 
-def test_what_a_bank_took_back_waits_for_its_last_word_and_then_for_the_notice(
+def test_what_a_bank_took_back_is_left_out_until_its_customer_takes_it_in_and_then_waits_for_the_notice(
     world: World, sandbox: Sandbox, card: Card
 ) -> None:
     invoice = world.overdue()
@@ -160,5 +160,7 @@ def test_what_a_bank_took_back_waits_for_its_last_word_and_then_for_the_notice(
     assert tick(1) == tick(5) == autopay.Ran()
     sandbox.control(f"disputes/{asked_back}/lose")
     chargebacks.sync_dispute(asked_back, at=AT + timedelta(days=6))
+    assert tick(8) == autopay.Ran(), "left out by itself"
+    autopay.skip(invoice.id, customer_id=world.acme.id, skips=False, by=world.alice, at=AT + timedelta(days=8))
     assert [days for days in range(9, 20) if tick(days).paid] == [12]
     assert {on for _, on, _ in told()} == {str(day(12))}

@@ -11,7 +11,7 @@ from billing import chargebacks, comparing, credits, refunds
 from billing.db import execute
 from billing.tables import Refund
 from tests.simulation.bank.back import left_of
-from tests.simulation.credit_rules import CreditRules
+from tests.simulation.credit_rules import ADA, WHO, CreditRules
 from tests.simulation.paying_rules import FAULTS
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SMALL = st.integers(0, 30)
 METHODS: tuple[refunds.reading.Method, ...] = ("original", "original", "original", "bank", "cheque", "cash", "other")
-ENDS = ("lost", "lost", "won", "won", "won", "prevented")
+GOING_ON = ("warning_needs_response", "needs_response", "lost")
+ENDS = ("lost", "lost", "won", "won", "prevented", "prevented")
 
 
 class BackRules(CreditRules):
@@ -77,9 +78,11 @@ class BackRules(CreditRules):
         if row.status != "awaiting":
             self.follower.refunded(row.reference, worth.key, minor, bill_id)
             self._send(row, days=days, sends=sends, fault=fault)
+        elif source % 3:
+            self.decide_refund(which=source, who=ADA, approved=source % 3 == 1, days=days)
 
     @precondition(lambda _: Refund.select().where(Refund.status == "awaiting").exists())
-    @rule(which=SMALL, who=st.integers(0, 5), approved=st.booleans(), days=st.booleans())
+    @rule(which=SMALL, who=WHO, approved=st.booleans(), days=st.booleans())
     def decide_refund(self, *, which: int, who: int, approved: bool, days: bool) -> None:
         """Ada decides on a refund."""
         waiting = self.pick(list(Refund.select().where(Refund.status == "awaiting").order_by(Refund.id)), which)
@@ -109,7 +112,8 @@ class BackRules(CreditRules):
     @rule(which=SMALL, fails=st.booleans())
     def refund_ends(self, *, which: int, fails: bool) -> None:
         """A refund arrives, or comes back days later."""
-        made = self.pick([made for made in self.bank.refunds.values() if made.status != "failed"] or [None], which)
+        stand = [made for made in self.bank.refunds.values() if made.status != "failed"]
+        made = self.pick([made for made in stand if made.status == "pending"] or stand or [None], which)
         if made is not None and fails:
             self.bank.fail(made.id)
             self.happens("refund fails later")
@@ -141,13 +145,15 @@ class BackRules(CreditRules):
     def chargeback_ends(self, *, which: int, end: int, fee_too: bool) -> None:
         """It is won, lost, prevented; an inquiry is closed or becomes a chargeback; a lost one is won on appeal."""
         asked = self.pick(list(self.bank.chargebacks.values()), which)
+        going_on = [one for one in self.bank.chargebacks.values() if one.status in GOING_ON]
+        asked = self.pick(going_on, which) if going_on and which % 5 else asked
         if asked.status.startswith("warning_needs"):
             self._inquiry_ends(asked, closes=fee_too)
         elif asked.status == "needs_response":
             word = self.pick(ENDS, end)
             self.bank.close(asked.id, word, gives_back=word != "lost", fee_too=fee_too)
             self.happens(f"chargeback is {word}")
-        elif asked.status == "lost" and end > 15:
+        elif asked.status == "lost":
             self.bank.close(asked.id, "won", gives_back=True)
             self.happens("lost chargeback is won on appeal")
 
@@ -184,6 +190,8 @@ class BackRules(CreditRules):
         self.bank.refunds_take_days, self.bank.fault = days, fault
         self.ask("send a refund", lambda: refunds.send(row, at=self.now), must=True)
         self.bank.refunds_take_days = False
+        if days and row.minor % 2:  # half of those that take days end before anything else happens
+            self.refund_ends(which=row.id, fails=row.minor % 4 == 1)
 
     def _to_refund(self, which: int, way: str, *, off: bool) -> Worth:
         """Something of which there is something to give back mostly, and that came by card where it is to go there."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SMALL = st.integers(0, 30)
 RATES = (("S", 200_000), ("S", 50_000), ("S", 77_000), ("Z", 0), ("E", 0))
-THRESHOLDS = (None, 8_000, 100_000)
+THRESHOLDS = (None, 100, 8_000, 100_000)
 LEAST_PARTS = (0, 100, 300)
 LATE_FEES = (
     fee_rules.Rule(),
@@ -177,6 +177,7 @@ class BillingRules(Life):
             for at, (quantity, price, rate) in enumerate(rows)
         )
         off = invoices.DiscountContent(kind="percent", value=100_000) if discount % 7 == 6 and step == 1 else None
+        early = shape % 5 in {0, 4} and shape % 3 > 0
         parts: tuple[instalments.PartContent, ...] = ()
         if shape % 5 == 3:
             later = self.today + timedelta(days=40)
@@ -185,7 +186,7 @@ class BillingRules(Life):
             lines=written,
             terms_days=(0, 14, 30)[shape % 3],
             discount=off or invoices.DiscountContent(),
-            early_days=0 if shape % 5 else (10 if shape % 3 else 0),
-            early_ppm=0 if shape % 5 else (20_000 if shape % 3 else 0),
+            early_days=10 if early else 0,
+            early_ppm=20_000 if early else 0,
             parts=parts,
         )

@@ -137,7 +137,7 @@ class Business(BillingRules, BackRules, LateRules, ReceivingRules):
             self.charge_fees(dry=also)
         elif job == 3:
             self.sweep_back(all_of_them=also)
-        elif job == 4:
+        elif job in {4, 5}:
             self.compare(pays_out=also, tenths=tenths)
         else:
             self.autopay_tells()

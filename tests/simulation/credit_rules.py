@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.simulation.oracle import Worth
 
 SMALL = st.integers(0, 30)
+WHO = st.integers(0, 11)  # decides: the one who asked, one who may not, and mostly Ada
+ADA = 2
 SHAPES = ("full", "amount", "amount", "lines", "lines")
 
 
@@ -48,7 +50,7 @@ class CreditRules(Life):
             self._close_pages(bill)
 
     @precondition(lambda self: self._waiting_notes())
-    @rule(which=SMALL, who=st.integers(0, 5), approved=st.booleans())
+    @rule(which=SMALL, who=WHO, approved=st.booleans())
     def decide_credit(self, *, which: int, who: int, approved: bool) -> None:
         """Ada decides; Sam, who asked, and Vic, who only reads, may not."""
         waiting = self.pick(self._waiting_notes(), which)
@@ -98,6 +100,8 @@ class CreditRules(Life):
         )
         if made.done and made.given.status == "issued":
             self._correct(made.given)
+        elif made.done and which % 3:
+            self.decide_credit(which=len(self._waiting_notes()) - 1, who=ADA, approved=which % 3 == 1)
 
     @precondition(lambda self: self.oracle.issued() and self.oracle.worth)
     @rule(source=SMALL, which=SMALL, tenths=st.integers(1, 11))
@@ -155,9 +159,11 @@ class CreditRules(Life):
             assert all(note.invoice_id != bill.id for note in self._waiting_notes()), "its credit note is decided first"
             if not self.needs_two(bill.owes, bill.currency):
                 self._written_off(answer.given)
+            elif which % 3 == 0:
+                self.decide_write_off(which=which, who=ADA, approved=which % 2 == 0)
 
     @precondition(lambda _: WriteOff.select().where(WriteOff.status == "awaiting").exists())
-    @rule(which=SMALL, who=st.integers(0, 5), approved=st.booleans())
+    @rule(which=SMALL, who=WHO, approved=st.booleans())
     def decide_write_off(self, *, which: int, who: int, approved: bool) -> None:
         """Ada decides on a write-off."""
         waiting = self.pick(list(WriteOff.select().where(WriteOff.status == "awaiting").order_by(WriteOff.id)), which)
@@ -173,7 +179,9 @@ class CreditRules(Life):
     @precondition(lambda self: any(bill.written_off for bill in self.oracle.bills.values()))
     @rule(which=SMALL)
     def reverse_write_off(self, which: int) -> None:
-        """Money comes after all, so the debt stands again."""
+        """Money comes after all, so the debt stands again; a third of the times it is asked."""
+        if which % 3:
+            return
         bill = self.pick([bill for bill in self.oracle.issued() if bill.written_off], which)
         self.ask(
             "reverse a write-off",

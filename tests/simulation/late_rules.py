@@ -142,10 +142,13 @@ class LateRules(PayingRules):
         many=st.integers(1, 2),
         part=st.integers(6, 10),
         credit=st.booleans(),
+        answers=st.sampled_from((None, True, False)),
         fault=st.sampled_from(FAULTS),
     )
-    def pay_with_card(self, *, which: int, many: int, part: int, credit: bool, fault: Fault) -> None:
-        """In one step, by the saved card."""
+    def pay_with_card(
+        self, *, which: int, many: int, part: int, credit: bool, answers: bool | None, fault: Fault
+    ) -> None:
+        """In one step, by the saved card; where the bank asks its holder, there is an answer soon, or not yet."""
         saved = list(Card.select().where(Card.removed_at.is_null()).order_by(Card.id))
         if not saved:
             return
@@ -159,6 +162,8 @@ class LateRules(PayingRules):
         if not meant.paid:
             return
         plan = payments.Plan(customer_id=card.customer_id, planned=tuple(planned), uses=tuple(uses))
+        if answers is not None:
+            self.bank.cards[str(card.stripe_id)].mood = "asks"
         self.bank.fault = fault
         self.ask(
             "pay with a saved card",
@@ -168,14 +173,19 @@ class LateRules(PayingRules):
             keeps=MONEY,
             meant=meant,
         )
+        if answers is not None and self._asked():
+            self.answer_bank(which=which, agrees=answers)
 
-    @precondition(lambda self: any(money.status == "requires_action" for money in self.bank.monies.values()))
+    @precondition(lambda self: self._asked())
     @rule(which=SMALL, agrees=st.booleans())
     def answer_bank(self, *, which: int, agrees: bool) -> None:
         """The holder confirms in the bank's page, or does not."""
-        asked = [money.id for money in self.bank.monies.values() if money.status == "requires_action"]
-        self.bank.answer(self.pick(asked, which), agrees=agrees)
+        self.bank.answer(self.pick(self._asked(), which), agrees=agrees)
         self.happens("holder confirms" if agrees else "holder does not confirm")
+
+    def _asked(self) -> list[str]:
+        """The payments whose holder the bank has asked."""
+        return [money.id for money in self.bank.monies.values() if money.status == "requires_action"]
 
     def autopay_tells(self) -> None:
         """The worker mails what autopay will charge; nothing else changes."""

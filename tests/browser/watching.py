@@ -25,7 +25,8 @@ AXE_RUN = "(only) => axe.run(document, {resultTypes: ['violations'], runOnly: on
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 SETTLED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
-  Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => done(true)))))"""
+  Promise.allSettled([document.activeViewTransition, ...document.getAnimations()].map((one) => one?.finished))
+    .then(() => done(true)))))"""
 
 
 @contextmanager
@@ -78,7 +79,8 @@ def _why(node: dict[str, Any]) -> str:
 
 
 def at_desk(page: Page, scheme: Literal["light", "dark"]) -> None:
-    """A desktop screen in this colour scheme, without motion."""
+    """A desktop screen in this colour scheme, without motion, once nothing moves any more."""
+    page.evaluate(SETTLED)
     page.set_viewport_size({"width": 1280, "height": 800})
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
 

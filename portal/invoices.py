@@ -22,6 +22,7 @@ from web.limits import coarse
 from web.people import customer_only, customer_or_guest, person
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from flask import Response
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
     from billing.invoices import InvoicePage, InvoiceRow, PortalSummary
     from billing.payments import Flight
-    from billing.tables import Customer, Invoice
+    from billing.tables import Activity, Customer, Invoice
 
 SOON = timedelta(days=7)
 REFUSED = ("declined", "stopped")  # what came of a try by autopay, so that the same card is not proposed
+MONEY_GONE = ("chargeback", "reversal", "refund")  # of what was taken off an invoice again, the money that left
 MOST_CARDS = 3  # offered beside an invoice; the page for another amount offers all
 LINES_A_PAGE = 200  # so that the page of an invoice of thousands of lines stays a page
 LONGEST_SEARCH = 100
@@ -131,8 +133,9 @@ def page_of(invoice: Invoice, *, problem: str = "", declined: bool = False, stat
     filters.speak(invoice.frozen["locale"])
     context = _pay_panel(invoice) | {"invoice": invoice, "problem": problem, "on_day": on_day}
     context |= _ways(invoice, declined=declined)
+    events = invoices.activities(invoice.id, customer_sees_only=True)
+    context["again"] = _due_again(events)
     if not hx.wants_fragment():
-        events = invoices.activities(invoice.id, customer_sees_only=True)
         context |= {
             "paper": invoice.frozen,
             "events": events,
@@ -227,6 +230,14 @@ def _pay_panel(invoice: Invoice) -> dict[str, Any]:
         "part_minor": _part_minor(invoice),
         "fragment": hx.wants_fragment(),
     }
+
+
+def _due_again(events: Sequence[Activity]) -> dict[str, Any] | None:
+    """What took money off it again, where nothing was paid since: how much, of which currency, why, on which day."""
+    last = next((event for event in events if event.kind in {"paid", "credit_applied", "credit_taken_back"}), None)
+    if last is None or last.facts.get("why") not in MONEY_GONE:
+        return None
+    return {key: last.facts[key] for key in ("minor", "currency", "why")} | {"on": on_day(last.at)}
 
 
 def _ways(invoice: Invoice, *, declined: bool) -> dict[str, Any]:

@@ -51,6 +51,9 @@ NOT_COMPLETED = {
 }
 HEADINGS = {
     "received": "Payment received",
+    "given_back": "Payment given back",
+    "taken_back": "Payment taken back by your bank",
+    "bounced": "Payment did not go through",
     "on_its_way": "Payment on its way",
     "open": "Not paid yet",
     "checking": "Checking your payment",

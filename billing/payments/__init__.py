@@ -31,7 +31,6 @@ from billing.payments.history import (
 )
 from billing.payments.listing import (
     Booked,
-    GivenBack,
     Movement,
     Owing,
     PaymentPage,
@@ -40,7 +39,6 @@ from billing.payments.listing import (
     booked,
     count_waiting,
     get,
-    given_back,
     movements,
     owing,
     page,
@@ -74,10 +72,12 @@ from billing.payments.quoting import (
 from billing.payments.reading import (
     Applied,
     Flight,
+    GivenBack,
     Outcome,
     Receipt,
     applied_on,
     attempt_for,
+    given_back,
     in_flight,
     in_flight_on,
     invoice_ids_of,

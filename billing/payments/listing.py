@@ -51,14 +51,6 @@ class PaymentPage:
     first: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GivenBack:
-    """What went back of a payment: `refunded_minor` by us, on its way or sent, `taken_minor` by its bank."""
-
-    refunded_minor: int = 0
-    taken_minor: int = 0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where a part of a payment is now, and what that invoice still owes."""
@@ -146,21 +138,6 @@ def page(
     ).fetchall()
     rows = [_row(row) for row in found[:limit]]
     return PaymentPage(rows, str(rows[-1].id) if len(found) > limit else None, first=key is None)
-
-
-def given_back(payment_ids: Sequence[int]) -> dict[int, GivenBack]:
-    """What went back of each of these payments, by its id."""
-    if not payment_ids:
-        return {}
-    found = execute(
-        f"""SELECT p.id,
-            (SELECT COALESCE(SUM(r.minor), 0) FROM refund r
-                WHERE r.payment_id = p.id AND r.status IN ('created', 'pending', 'succeeded')),
-            (SELECT COALESCE(SUM(c.withdrawn_minor), 0) FROM chargeback c WHERE c.payment_id = p.id)
-        FROM payment p WHERE p.id IN ({", ".join("?" for _ in payment_ids)})""",  # noqa: S608 - only places for values
-        tuple(payment_ids),
-    ).fetchall()
-    return {id_: GivenBack(int(refunded), int(taken)) for id_, refunded, taken in found}
 
 
 def count_waiting() -> int:

@@ -22,7 +22,9 @@ _instant = Instant().python_value
 
 FRESH = timedelta(seconds=15)  # how long "you have not paid yet" is believed after asking the provider
 
-OutcomeState = Literal["checking", "open", "on_its_way", "received", "not_completed"]
+OutcomeState = Literal[
+    "checking", "open", "on_its_way", "received", "given_back", "taken_back", "bounced", "not_completed"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +92,26 @@ class Flight:
     is_part: bool
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What went back of a payment: `refunded_minor` by us, on its way or sent, `taken_minor` by its bank."""
+
+    refunded_minor: int = 0
+    taken_minor: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the payer is told: where the attempt stands, and once money came the receipt and the credit used with it."""
+    """What the payer is told: where the attempt stands, and once money came the receipt and the credit used with it.
+
+    `back` is what went back of the money since; the state says so where nothing of it is left.
+    """
 
     attempt: Attempt
     state: OutcomeState
     numbers: tuple[str, ...]
     receipt: Receipt | None
+    back: GivenBack
     credit: tuple[AppliedTo, ...]
 
 
@@ -232,13 +246,30 @@ def outcome(attempt: Attempt, *, at: datetime, returned: bool = False) -> Outcom
     `returned`: the provider sent the payer back as done, so an open page means that the news is still on its way.
     """
     payment: Payment | None = Payment.get_or_none(Payment.attempt == attempt.id)
+    back = GivenBack() if payment is None else given_back([payment.id])[payment.id]
     return Outcome(
         attempt=attempt,
-        state=_state(attempt, payment, at, returned=returned),
+        state=_unsettled(attempt, at, returned=returned) if payment is None else _settled(payment, back),
         numbers=invoice_numbers(attempt),
         receipt=None if payment is None else receipt(payment.id),
+        back=back,
         credit=() if payment is None else _credit_used(attempt),
     )
+
+
+def given_back(payment_ids: Sequence[int]) -> dict[int, GivenBack]:
+    """What went back of each of these payments, by its id."""
+    if not payment_ids:
+        return {}
+    found = execute(
+        f"""SELECT p.id,
+            (SELECT COALESCE(SUM(r.minor), 0) FROM refund r
+                WHERE r.payment_id = p.id AND r.status IN ('created', 'pending', 'succeeded')),
+            (SELECT COALESCE(SUM(c.withdrawn_minor), 0) FROM chargeback c WHERE c.payment_id = p.id)
+        FROM payment p WHERE p.id IN ({", ".join("?" for _ in payment_ids)})""",  # noqa: S608 - only places for values
+        tuple(payment_ids),
+    ).fetchall()
+    return {id_: GivenBack(int(refunded), int(taken)) for id_, refunded, taken in found}
 
 
 def _credit_used(attempt: Attempt) -> tuple[AppliedTo, ...]:
@@ -256,8 +287,16 @@ def _credit_used(attempt: Attempt) -> tuple[AppliedTo, ...]:
     return tuple(used.values())
 
 
-def _state(attempt: Attempt, payment: Payment | None, at: datetime, *, returned: bool) -> OutcomeState:
-    if payment is not None or attempt.status == "succeeded":
+def _settled(payment: Payment, back: GivenBack) -> OutcomeState:
+    if payment.reversed_at is not None:
+        return "bounced"
+    if back.refunded_minor + back.taken_minor < payment.minor:
+        return "received"
+    return "taken_back" if back.taken_minor else "given_back"
+
+
+def _unsettled(attempt: Attempt, at: datetime, *, returned: bool) -> OutcomeState:
+    if attempt.status == "succeeded":
         return "received"
     if attempt.status == "processing":
         return "on_its_way"

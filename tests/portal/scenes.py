@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from billing import allocations, ledger, payments
 from billing.db import database, transaction
 from billing.invoices import add_activity
-from billing.tables import Attempt, Payment, PlannedAllocation
+from billing.tables import Attempt, Chargeback, Payment, PlannedAllocation, Refund
 from tests.world import AT, TODAY
 
 if TYPE_CHECKING:
@@ -110,3 +110,19 @@ def attempted(invoice: Invoice, *, by: Actor, status: str = "open", **columns: A
     )
     PlannedAllocation.create(attempt=attempt.id, invoice=invoice.id, minor=invoice.balance_minor)
     return attempt
+
+
+def refunded(payment: Payment, status: str, minor: int = 1_000) -> None:
+    """A refund as the customer may read of it."""
+    Refund.insert(
+        reference=f"REF-{status}", customer=payment.customer_id, payment=payment.id, currency=payment.currency,
+        minor=minor, method="bank", status=status, reason="Asked for", created_at=AT, created_by="Sam Reyes",
+    ).execute()  # fmt: skip
+
+
+def charged_back(payment: Payment, id_: str, status: str, withdrawn_minor: int) -> None:
+    """A chargeback of all of a payment, of which it holds this much now."""
+    Chargeback.insert(
+        id=id_, payment=payment.id, status=status, minor=payment.minor, currency=payment.currency,
+        withdrawn_minor=withdrawn_minor, reason="fraudulent", is_refundable=False, opened_at=AT, checked_at=AT,
+    ).execute()  # fmt: skip

@@ -10,10 +10,10 @@ import pytest
 
 from billing import check, documents, invoices, payments
 from billing.credits import CreditKey
-from billing.tables import Attempt, Chargeback, Invoice, Payment, Refund
+from billing.tables import Attempt, Invoice, Payment
 from tests.admin.typed import words
 from tests.billing import paying
-from tests.portal.scenes import attempted, kept, paid, statements
+from tests.portal.scenes import attempted, charged_back, kept, paid, refunded, statements
 from tests.web_fixtures import fresh_form_id
 from tests.world import AT, TODAY, Pen, content
 
@@ -40,14 +40,6 @@ def use(browser: Client, credit: Payment, invoice: Invoice, minor: int, nonce: s
 
 def balance_of(invoice: Invoice) -> int:
     return int(Invoice.get_by_id(invoice.id).balance_minor)
-
-
-def refunded(payment: Payment, status: str, minor: int = 1_000) -> None:
-    """A refund as the customer may read of it."""
-    Refund.insert(
-        reference=f"REF-{status}", customer=payment.customer_id, payment=payment.id, currency=payment.currency,
-        minor=minor, method="bank", status=status, reason="Asked for", created_at=AT, created_by="Sam Reyes",
-    ).execute()  # fmt: skip
 
 
 def test_a_credit_says_from_what_and_where_it_went(world: World, sign_in_as: SignIn) -> None:
@@ -196,31 +188,34 @@ def test_past_payments_tell_what_they_paid_and_what_was_sent_back(world: World, 
 
 def test_past_payments_tell_what_the_payers_bank_took_back(world: World, sign_in_as: SignIn) -> None:
     payment = paid(world.issued(), 40_000, by=world.alice)
-    facts = {"payment": payment.id, "currency": "GBP", "reason": "fraudulent", "is_refundable": False}
-    when = {"opened_at": AT, "checked_at": AT}
     for id_, status, withdrawn_minor in (("dp_1", "lost", 12_000), ("dp_2", "needs_response", 300), ("dp_3", "won", 0)):
-        Chargeback.insert(
-            id=id_, status=status, minor=12_000, withdrawn_minor=withdrawn_minor, **facts, **when
-        ).execute()
+        charged_back(payment, id_, status, withdrawn_minor)
     text = sign_in_as(world.alice).get("/payments").text
     assert '<span class="money">£123.00</span> taken back by your bank' in text
 
 
 @pytest.mark.parametrize(
-    ("why", "told"),
+    ("why", "told", "due_again"),
     [
-        ("chargeback", "Your bank took £333.60 back"),
-        ("refund", "£333.60 is owed again, because it was given back"),
-        ("unapplied", "£333.60 of PAY-1 taken off again"),
+        ("chargeback", "Your bank took £333.60 back", "Due again Your bank took £333.60 back on"),
+        ("reversal", "£333.60 did not go through", "Due again A payment of £333.60 did not go through on"),
+        ("refund", "£333.60 is owed again, because it was given back", "Due again We gave £333.60 back on"),
+        ("unapplied", "£333.60 of PAY-1 taken off again", ""),
     ],
 )
 def test_an_invoice_says_why_money_no_longer_stands_on_it(
-    world: World, sign_in_as: SignIn, why: str, told: str
+    world: World, sign_in_as: SignIn, why: str, told: str, due_again: str
 ) -> None:
-    invoice = world.issued()
+    invoice, browser = world.issued(), sign_in_as(world.alice)
     facts = {"credit": "PAY-1", "minor": 33_360, "currency": "GBP", "balance_minor": 116_400, "why": why}
     invoices.add_activity(invoice.id, "credit_taken_back", by=world.sam, at=AT, facts=facts)
-    assert told in words(sign_in_as(world.alice).get(f"/invoices/{invoice.number}"))
+    text = words(browser.get(f"/invoices/{invoice.number}"))
+    assert told in text
+    assert due_again in text
+    assert ("Due again" in text) == bool(due_again)
+    facts = {"payment": "PAY-2", "minor": 100, "currency": "GBP", "method": "Visa", "balance_minor": 116_300}
+    invoices.add_activity(invoice.id, "paid", by=world.sam, at=AT, facts=facts)
+    assert "Due again" not in words(browser.get(f"/invoices/{invoice.number}")), "news is told until the next payment"
 
 
 def test_past_payments_are_paged_by_key_at_a_fixed_cost(world: World, sign_in_as: SignIn) -> None:

@@ -12,11 +12,14 @@ import pytest
 
 from billing import instalments, invoices, payments
 from billing.tables import Attempt, Invoice, Payment
+from tests.admin.typed import words
 from tests.billing import paying
+from tests.portal.scenes import charged_back, refunded
 from tests.world import AT, TODAY, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from werkzeug.test import TestResponse
 
@@ -322,6 +325,39 @@ def test_money_that_could_not_be_applied_is_explained(world: World, sandbox: San
     page = browser.get(f"/payments/{attempt.id}").text
     assert "The invoice was paid or cancelled meanwhile" in page
     assert "£1,164.00 is kept as your credit" in re.sub(r"<[^>]+>", "", page).replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("refunded_minor", "taken_minor", "reversed_at", "told"),
+    [
+        (30_000, 0, None, "Payment received £1,164.00 from Visa ending 4242. We sent the receipt"),
+        (30_000, 0, None, "Not all of it stayed £300.00 of it was sent back to you."),
+        (0, 30_000, None, "Not all of it stayed £300.00 of it was taken back by your bank."),
+        (116_400, 0, None, "Payment given back £1,164.00 came from Visa ending 4242 and was sent back to you."),
+        (16_400, 100_000, None, "Payment taken back by your bank £1,164.00 came from Visa ending 4242, and your bank"),
+        (0, 0, AT, "Payment did not go through £1,164.00 came from Visa ending 4242, and did not stay."),
+    ],
+)
+def test_the_page_of_a_payment_says_what_went_back_of_it(
+    world: World,
+    sandbox: Sandbox,
+    sign_in_as: SignIn,
+    refunded_minor: int,
+    taken_minor: int,
+    reversed_at: datetime | None,
+    told: str,
+) -> None:
+    browser = sign_in_as(world.alice)
+    sandbox.pay(press_pay(browser, world.issued()).headers["Location"])
+    attempt = Attempt.get()
+    payments.sync(attempt, at=AT)
+    payment = Payment.get()
+    if refunded_minor:
+        refunded(payment, "succeeded", minor=refunded_minor)
+    if taken_minor:
+        charged_back(payment, "dp_1", "lost", taken_minor)
+    Payment.update(reversed_at=reversed_at).execute()
+    assert told in words(browser.get(f"/payments/{attempt.id}"))
 
 
 @pytest.mark.parametrize(

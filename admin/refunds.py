@@ -144,7 +144,7 @@ def _ask(source: Source, *, action: str, back: str) -> ResponseReturnValue:
         return forms.show(*FORM, typed=typed, effect=_effect(typed, shown), look_again=True, **shown)
     forms.shown_again(*FORM, typed=typed, effect=_effect(typed, shown), **shown)
     refund = refunds.request(
-        source=credits.key_of_source(source), **_read(typed, source), by=person().actor, at=clock.now()
+        source=credits.key_of_source(source), **_read(typed, source, places), by=person().actor, at=clock.now()
     )
     after_refund(refund)
     if refund.status == "awaiting":
@@ -202,12 +202,16 @@ def _place_of(typed: Mapping[str, str], places: list[refunds.Place]) -> refunds.
     return next((place for place in places if str(place.invoice_id or "") == typed["place"]), None)
 
 
-def _read(typed: Mapping[str, str], source: Source) -> dict[str, Any]:
-    """What the form asks for. Raises Invalid with the words for each field that cannot be read."""
+def _read(typed: Mapping[str, str], source: Source, places: list[refunds.Place]) -> dict[str, Any]:
+    """What the form asks for. Raises Invalid with the words for each field that cannot be."""
     found, locale = reading.Reading(), selling().locale
     way = typed["way"]
     amount = reading.bare(typed["amount"], source.currency, locale)
     minor = found.take("amount", lambda: money.read(amount, source.currency, locale=locale, field="amount"), 1)
+    place = _place_of(typed, places)
+    if place is not None and minor > place.minor:
+        found.problems["amount"] = refunds.NothingLeftToRefund(left_minor=place.minor, currency=source.currency).message
+    reason = found.take("reason", lambda: refunds.reason_of(typed["reason"]), "")
     sent_on = found.take("sent_on", lambda: reading.day(typed["sent_on"], "sent_on"), None)
     found.refuse_problems()
     by_card = way.startswith(ORIGINAL)
@@ -215,7 +219,7 @@ def _read(typed: Mapping[str, str], source: Source) -> dict[str, Any]:
     return {
         "minor": minor,
         "method": method,
-        "reason": typed["reason"].strip(),
+        "reason": reason,
         "from_invoice_id": reading.number(typed["place"]) if typed["place"] else None,
         "charge_payment_id": reading.number(way.removeprefix(ORIGINAL)) if by_card else None,
         "sent_on": None if by_card else sent_on,

@@ -29,7 +29,7 @@ from billing.refunds.refusals import (
     RefundExceedsPayment,
     SentInFuture,
 )
-from billing.refunds.requesting import decide, request, reviewed
+from billing.refunds.requesting import decide, reason_of, request, reviewed
 from billing.refunds.sending import send, send_again, send_due, sync
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "get",
     "page",
     "places",
+    "reason_of",
     "refundable",
     "request",
     "reviewed",

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 LONGEST_REASON = 500
 
 
+def reason_of(text: str) -> str:
+    """Why money is given back, in 1 to 500 characters. Raises Refusal."""
+    reason = text.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise Refusal(f"Say why, in 1 to {LONGEST_REASON} characters.", field="reason")
+    return reason
+
+
 def request(
     *,
     source: CreditKey,
@@ -60,8 +68,7 @@ def request(
     assert method in METHODS, "the form offers the methods"
     if minor <= 0:
         raise Refusal("Enter an amount above zero.", field="amount")
-    if not 0 < len(reason) <= LONGEST_REASON:
-        raise Refusal(f"Say why, in 1 to {LONGEST_REASON} characters.", field="reason")
+    reason = reason_of(reason)
     if sent_on is not None and sent_on > today(at):
         raise SentInFuture
     with transaction():

@@ -85,6 +85,9 @@ def test_what_is_mistyped_comes_back_with_words(
         reply = sam.post(path, data=typed)
         assert reply.status_code in {409, 422}, typed
         assert expected in words(reply), typed
+    told = words(sam.post(path, data=form(amount="500.00", reason="", sent_on="soon")))
+    for expected in ("Only £100.00 can be given back here", "Say why", "Enter a date"):
+        assert expected in told, "everything that is wrong is told at once"
     assert not Refund.select().exists()
 
 

@@ -17,6 +17,7 @@ from billing.db import lock, transaction
 from billing.errors import Missing
 from billing.invoices.activities import add_activity
 from billing.invoices.reading import NOT_FOUND
+from billing.invoices.snapshots import SELLER, facts_of, taxes_of
 from billing.tables import CreditNote, CreditNoteLine, CreditNoteTax, Customer, Invoice
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from billing.tables import Seller
 
 TEMPLATE = "credit-note-1"
+LINE = ("position", "description", "quantity", "unit", "unit_price", "tax_category", "tax_rate_ppm", "net_minor")
 ROWS_AT_ONCE = 500
 
 
@@ -318,39 +320,10 @@ def _snapshot(note: CreditNote, invoice: Invoice, selling: Seller, *, number: st
         "reason": note.reason,
         "locale": original["locale"],
         "currency": note.currency,
-        "seller": {
-            "name": selling.name,
-            "legal_name": selling.legal_name,
-            "address": selling.address,
-            "tax_id": selling.tax_id,
-            "registration": selling.registration,
-            "email": selling.email,
-            "phone": selling.phone,
-        },
+        "seller": facts_of(selling, SELLER),
         "buyer": original["buyer"],
-        "lines": [
-            {
-                "position": row.position,
-                "description": row.description,
-                "quantity": row.quantity,
-                "unit": row.unit,
-                "unit_price": row.unit_price,
-                "tax_category": row.tax_category,
-                "tax_rate_ppm": row.tax_rate_ppm,
-                "net_minor": row.net_minor,
-            }
-            for row in rows
-        ],
-        "taxes": [
-            {
-                "category": group.category,
-                "rate_ppm": group.rate_ppm,
-                "reason": group.reason,
-                "base_minor": group.base_minor,
-                "tax_minor": group.tax_minor,
-            }
-            for group in groups
-        ],
+        "lines": [facts_of(row, LINE) for row in rows],
+        "taxes": taxes_of(list(groups)),
         "net_minor": note.net_minor,
         "tax_minor": note.tax_minor,
         "total_minor": note.total_minor,

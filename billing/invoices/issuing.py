@@ -14,7 +14,8 @@ from billing.errors import Conflict, Invalid, Refusal
 from billing.invoices.activities import add_activity
 from billing.invoices.drafting import raise_why_not
 from billing.invoices.reading import lines, taxes
-from billing.invoices.terms import early_discount, early_until
+from billing.invoices.snapshots import snapshot_of
+from billing.invoices.terms import early_until
 from billing.tables import Customer, Invoice
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from billing.instalments import PartContent
     from billing.tables import Contact, InvoiceLine, InvoiceTax, Seller
 
-TEMPLATE = "invoice-1"
 POSITIONS_PER_YEAR = 1_000_000_000
 
 
@@ -111,7 +111,7 @@ def issue(
 def preview_of_issue(invoice: Invoice, *, on: date) -> dict[str, Any]:
     """What issuing now would freeze, for the issue page: the same snapshot, without its number."""
     parts = instalments.of_draft(invoice)
-    return _snapshot(
+    return snapshot_of(
         invoice,
         seller.get(),
         invoice.customer,
@@ -167,7 +167,7 @@ def _freeze(
     series = f"{selling.number_prefix}-{on.year}"
     value = numbering.next_value(series, on=on)
     number = f"{series}-{value:04d}"
-    snapshot = _snapshot(invoice, selling, buying, document_lines, groups, parts, number=number, on=on, due_on=due_on)
+    snapshot = snapshot_of(invoice, selling, buying, document_lines, groups, parts, number=number, on=on, due_on=due_on)
     columns: dict[str, Any] = {
         "status": "issued",
         "number": number,
@@ -200,113 +200,6 @@ def _next_position(on: date) -> ModelSelect[Invoice]:
     return others.select(fn.COALESCE(fn.MAX(others.position), before) + 1).where(
         (others.position > before) & (others.position < until)
     )
-
-
-def _snapshot(
-    invoice: Invoice,
-    selling: Seller,
-    buying: Customer,
-    document_lines: list[InvoiceLine],
-    groups: list[InvoiceTax],
-    parts: list[PartContent],
-    *,
-    number: str,
-    on: date,
-    due_on: date,
-) -> dict[str, Any]:
-    """Everything the document says, so that no later change of seller, customer or template can reach it."""
-    return {
-        "template": TEMPLATE,
-        "kind": invoice.kind,
-        "about": _about(invoice),
-        "replaces": invoice.replaces.number if invoice.replaces_id else "",
-        "number": number,
-        "issue_on": on.isoformat(),
-        "due_on": due_on.isoformat(),
-        "po": invoice.po,
-        "subject": invoice.subject,
-        "notes": invoice.notes,
-        "terms": selling.terms_text,
-        "locale": buying.locale,
-        "currency": invoice.currency,
-        "rounding_rule": invoice.rounding_rule,
-        "seller": {
-            "name": selling.name,
-            "legal_name": selling.legal_name,
-            "address": selling.address,
-            "tax_id": selling.tax_id,
-            "registration": selling.registration,
-            "email": selling.email,
-            "phone": selling.phone,
-            "bank": selling.bank,
-        },
-        "buyer": {
-            "name": buying.name,
-            "legal_name": buying.legal_name,
-            "address": buying.address,
-            "tax_id": buying.tax_id,
-        },
-        "lines": [
-            {
-                "position": line.position,
-                "description": line.description,
-                "detail": line.detail,
-                "quantity": line.quantity,
-                "unit": line.unit,
-                "unit_price": line.unit_price,
-                "gross_minor": line.gross_minor,
-                "discount_minor": line.discount_minor,
-                "net_minor": line.net_minor,
-                "tax_category": line.tax_category,
-                "tax_rate_ppm": line.tax_rate_ppm,
-            }
-            for line in document_lines
-        ],
-        "taxes": [
-            {
-                "category": group.category,
-                "rate_ppm": group.rate_ppm,
-                "reason": group.reason,
-                "base_minor": group.base_minor,
-                "tax_minor": group.tax_minor,
-            }
-            for group in groups
-        ],
-        "lines_minor": invoice.lines_minor,
-        "discount_minor": invoice.discount_minor,
-        "net_minor": invoice.net_minor,
-        "tax_minor": invoice.tax_minor,
-        "total_minor": invoice.total_minor,
-        "early": _early(invoice, on),
-        "schedule": [
-            {"due_on": (part.due_on or on).isoformat(), "minor": minor}
-            for part, minor in zip(parts, instalments.amounts(parts, invoice.total_minor), strict=True)
-        ],
-        "address": links.plain_url(number) if number else "",
-    }
-
-
-def _about(invoice: Invoice) -> dict[str, Any] | None:
-    """The overdue invoice that a fee is about."""
-    if invoice.about_id is None:
-        return None
-    about: Invoice = Invoice.get_by_id(invoice.about_id)
-    assert about.due_on is not None, "an issued invoice is dated"
-    return {"number": about.number, "due_on": about.due_on.isoformat()}
-
-
-def _early(invoice: Invoice, on: date) -> dict[str, Any] | None:
-    """What paying early saves, and until when."""
-    saved_minor = early_discount(invoice.total_minor, invoice.early_ppm)
-    if not saved_minor:
-        return None
-    return {
-        "days": invoice.early_days,
-        "ppm": invoice.early_ppm,
-        "until": early_until(on, invoice.early_days).isoformat(),
-        "saved_minor": saved_minor,
-        "pay_minor": invoice.total_minor - saved_minor,
-    }
 
 
 def _book(invoice: Invoice, *, on: date, at: datetime) -> None:

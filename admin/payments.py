@@ -117,7 +117,7 @@ def _shown(payment: Payment, *, is_taking: bool = False) -> dict[str, Any]:
         "gone": payments.given_back([payment.id]),
         "customer": customers.get(payment.customer_id) if payment.customer_id is not None else None,
         "places": payments.standing(payment.id),
-        "movements": payments.movements(payment.id),
+        "applications": payments.applications(payment.id),
         "booked": payments.booked(payment.id),
         "refunds": refunds.for_payment(payment.id),
         "chargebacks": chargebacks.for_payment(payment.id),

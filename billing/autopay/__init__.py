@@ -4,7 +4,7 @@ A run is one try to charge one invoice; it is committed with its attempt before 
 makes a second such try impossible. The bank's no has a schedule; no answer means the same call again.
 """
 
-from billing.autopay.choosing import Coming, Planned, coming, next_charges, schedule, skip
+from billing.autopay.choosing import Coming, PlannedCharge, coming, next_charges, schedule, skip
 from billing.autopay.reading import DECLINED, WHY, Told, last_run, runs_of
 from billing.autopay.running import Ran, run_due, work
 from billing.autopay.telling import tell_upcoming
@@ -13,7 +13,7 @@ __all__ = [
     "DECLINED",
     "WHY",
     "Coming",
-    "Planned",
+    "PlannedCharge",
     "Ran",
     "Told",
     "coming",

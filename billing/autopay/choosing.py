@@ -41,7 +41,7 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedCharge:
     """An invoice and the day on which what is due by then would be charged."""
 
     number: str
@@ -64,7 +64,7 @@ def coming(invoice: Invoice, on: date) -> Coming | None:
     return Coming(card_words=consent.card.words, on=when, minor=due_by(invoice, when), try_number=number)
 
 
-def schedule(customer_id: int, on: date) -> list[Planned]:
+def schedule(customer_id: int, on: date) -> list[PlannedCharge]:
     """What would be charged when, if autopay was turned on today: the next MOST_PLANNED open invoices."""
     mine = (Invoice.customer == customer_id) & (Invoice.status == "issued") & (Invoice.balance_minor > 0)
     rows = Invoice.select().where(mine & ~Invoice.skips_autopay).order_by(Invoice.next_due_on, Invoice.id)
@@ -72,7 +72,7 @@ def schedule(customer_id: int, on: date) -> list[Planned]:
     return sorted(found, key=lambda planned: planned.on)
 
 
-def _charges(invoice: Invoice, on: date) -> list[Planned]:
+def _charges(invoice: Invoice, on: date) -> list[PlannedCharge]:
     """What of an open invoice would be charged on which days: what is due by today at once, the rest after notice."""
     assert invoice.next_due_on is not None, "an open invoice falls due"
     parts = [(part.due_on, part.open_minor) for part in instalments.of(invoice) if part.open_minor]
@@ -80,17 +80,17 @@ def _charges(invoice: Invoice, on: date) -> list[Planned]:
     for due_on, minor in parts or [(invoice.next_due_on, invoice.balance_minor)]:
         sums[on if due_on <= on else notice.day_after(on, due_on)] += minor
     number, currency = str(invoice.number), invoice.currency
-    return [Planned(number=number, on=day, minor=minor, currency=currency) for day, minor in sorted(sums.items())]
+    return [PlannedCharge(number=number, on=day, minor=minor, currency=currency) for day, minor in sorted(sums.items())]
 
 
-def next_charges(customer_id: int, on: date, *, limit: int) -> list[Planned]:
+def next_charges(customer_id: int, on: date, *, limit: int) -> list[PlannedCharge]:
     """The next charges under the live consent, each try on its day, soonest first; at most `limit` (10 or fewer)."""
     assert 0 < limit <= 10, "each is looked at by itself"
     mine = (Invoice.customer == customer_id) & (Invoice.status == "issued") & (Invoice.balance_minor > 0)
     rows = Invoice.select().where(mine & ~Invoice.skips_autopay).order_by(Invoice.next_due_on, Invoice.id)
     told = [(invoice, coming(invoice, on)) for invoice in rows.limit(2 * limit)]
     found = [
-        Planned(number=str(invoice.number), on=next_.on, minor=next_.minor, currency=invoice.currency)
+        PlannedCharge(number=str(invoice.number), on=next_.on, minor=next_.minor, currency=invoice.currency)
         for invoice, next_ in told
         if next_ is not None
     ]

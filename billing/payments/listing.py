@@ -62,7 +62,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class Application:
     """One application of a payment to an invoice (> 0), or its taking back (< 0)."""
 
     invoice_id: int
@@ -162,7 +162,7 @@ def standing(payment_id: int) -> list[Standing]:
     ]
 
 
-def movements(payment_id: int) -> list[Movement]:
+def applications(payment_id: int) -> list[Application]:
     """Every application and taking back of a payment, oldest first."""
     rows = execute(
         """SELECT a.invoice_id, i.number, a.minor, a.reason, a.at
@@ -170,7 +170,7 @@ def movements(payment_id: int) -> list[Movement]:
         (payment_id,),
     ).fetchall()
     return [
-        Movement(invoice_id=invoice_id, number=number, minor=minor, reason=reason, at=cast("datetime", _instant(at)))
+        Application(invoice_id=invoice_id, number=number, minor=minor, reason=reason, at=cast("datetime", _instant(at)))
         for invoice_id, number, minor, reason, at in rows
     ]
 

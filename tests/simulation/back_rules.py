@@ -105,7 +105,9 @@ class BackRules(CreditRules):
         came = self._came()
         if came:
             money = self.pick(came, which)
+            self.bank.refunds_take_days = which % 4 == 0
             self.bank.refund_elsewhere(money.id, max(left_of(money) * tenths // 10, 1))
+            self.bank.refunds_take_days = False
             self.happens("refund in the dashboard")
 
     @precondition(lambda self: self.bank.refunds)
@@ -139,6 +141,8 @@ class BackRules(CreditRules):
             self.happens(
                 "inquiry opens" if inquiry else "chargeback opens" if tenths > 9 else "partial chargeback opens"
             )
+        if len(self.bank.chargebacks) > which % 4:  # a bank that asks often also comes to an end often
+            self.chargeback_ends(which=which, end=tenths, fee_too=inquiry)
 
     @precondition(lambda self: self.bank.chargebacks)
     @rule(which=SMALL, end=SMALL, fee_too=st.booleans())
@@ -190,8 +194,9 @@ class BackRules(CreditRules):
         self.bank.refunds_take_days, self.bank.fault = days, fault
         self.ask("send a refund", lambda: refunds.send(row, at=self.now), must=True)
         self.bank.refunds_take_days = False
-        if days and row.minor % 2:  # half of those that take days end before anything else happens
-            self.refund_ends(which=row.id, fails=row.minor % 4 == 1)
+        made = len(self.bank.refunds)
+        if days and made % 3:  # most of those that take days end before anything else happens
+            self.refund_ends(which=made, fails=made % 3 == 1)
 
     def _to_refund(self, which: int, way: str, *, off: bool) -> Worth:
         """Something of which there is something to give back mostly, and that came by card where it is to go there."""

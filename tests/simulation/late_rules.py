@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from billing import autopay, cards, fees, payments
-from billing.tables import Card, FeeCharge, Invoice
+from billing.tables import Autopay, Card, FeeCharge, Invoice
 from tests.simulation.life import MONEY
 from tests.simulation.oracle import Bill
 from tests.simulation.paying_rules import FAULTS, PayingRules
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tests.simulation.bank.wallet import Mood
 
 SMALL = st.integers(0, 30)
-MOODS: tuple[Mood, ...] = ("pays", "pays", "pays", "declines", "lost_card", "asks", "takes days")
+MOODS: tuple[Mood, ...] = (
+    "pays", "takes days", "lost_card", "asks", "declines", "pays", "takes days", "lost_card", "asks",
+)  # fmt: skip
 
 
 class LateRules(PayingRules):
@@ -132,8 +134,13 @@ class LateRules(PayingRules):
     @precondition(lambda self: self.bank.cards)
     @rule(which=SMALL, mood=SMALL)
     def mood_changes(self, which: int, mood: int) -> None:
-        """A card runs out of money, is lost, or is good again."""
-        self.pick(list(self.bank.cards.values()), which).mood = self.pick(MOODS, mood)
+        """A card runs out of money, is lost, or is good again: one that pays by itself mostly."""
+        agreed = list(Autopay.select().where(Autopay.ended_at.is_null()).order_by(Autopay.id))
+        if agreed and which % 4:
+            card = self.bank.cards[str(self.pick(agreed, which).card.stripe_id)]
+        else:
+            card = self.pick(list(self.bank.cards.values()), which)
+        card.mood = self.pick(MOODS, mood)
         self.happens("card changes its mood")
 
     @precondition(lambda self: self.bank.cards and any(bill.owes for bill in self.oracle.bills.values()))
@@ -142,7 +149,7 @@ class LateRules(PayingRules):
         many=st.integers(1, 2),
         part=st.integers(6, 10),
         credit=st.booleans(),
-        answers=st.sampled_from((None, True, False)),
+        answers=st.sampled_from((None, True, True, False)),
         fault=st.sampled_from(FAULTS),
     )
     def pay_with_card(
@@ -152,7 +159,7 @@ class LateRules(PayingRules):
         saved = list(Card.select().where(Card.removed_at.is_null()).order_by(Card.id))
         if not saved:
             return
-        card = self.pick(saved, which)
+        card = self.pick([card for card in saved if self.oracle.open_of(card.customer_id)] or saved, which)
         mine = self.oracle.open_of(card.customer_id)
         if not mine:
             return
@@ -164,7 +171,7 @@ class LateRules(PayingRules):
         plan = payments.Plan(customer_id=card.customer_id, planned=tuple(planned), uses=tuple(uses))
         if answers is not None:
             self.bank.cards[str(card.stripe_id)].mood = "asks"
-        self.bank.fault = fault
+        self.bank.fault = fault if answers is None else ""
         self.ask(
             "pay with a saved card",
             lambda: cards.pay(
@@ -199,12 +206,16 @@ class LateRules(PayingRules):
         for outcome in ("paid", "processing", "declined", "needs_person", "stopped", "unanswered"):
             for _ in range(getattr(ran, outcome)):
                 self.happens(f"autopay: {outcome.replace('_', ' ')}")
+        if ran.needs_person and self._asked():
+            self.answer_bank(which=ran.needs_person, agrees=True)
 
     @precondition(lambda self: self.bank.cards)
     @rule(which=SMALL)
     def withdraw(self, which: int) -> None:
-        """Autopay is turned off; off stays off."""
-        customer = self.pick(self.cast.customers, which)
+        """Autopay is turned off now and then; off stays off."""
+        if which % 3:
+            return
+        customer = self.pick(self.cast.customers, which // 3)
         person = self.cast.payers[customer.id][0]
         self.ask("turn autopay off", lambda: cards.withdraw(customer.id, by=person, at=self.now), must=True)
 

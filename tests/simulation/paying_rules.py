@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -32,6 +33,14 @@ class PayingRules(Life):
     def pay_in_full(self, *, who: int, first: int, fault: Fault, how: int) -> None:
         """Press Pay on one invoice: all that is asked for."""
         self._pay("start paying in full", who=who, first=first, many=1, part=10, credit=False, fault=fault, how=how)
+
+    @precondition(lambda self: self._may_save())
+    @rule(who=SMALL, first=SMALL, how=st.integers(3, 9))
+    def pay_early(self, *, who: int, first: int, how: int) -> None:
+        """Whoever saves something by paying now does."""
+        self._pay(
+            "start paying in full", who=who, first=first, many=1, part=10, credit=False, fault="", how=how, early=True
+        )
 
     @precondition(lambda self: any(bill.owes for bill in self.oracle.bills.values()))
     @rule(who=SMALL, first=SMALL, part=st.integers(1, 7), fault=faults, how=HOW)
@@ -184,12 +193,23 @@ class PayingRules(Life):
         return f"page-{len(self.follower.intentions):04d}-{self.now.timestamp():.0f}"
 
     def _pay(
-        self, name: str, *, who: int, first: int, many: int, part: int, credit: bool, fault: Fault, how: int
+        self,
+        name: str,
+        *,
+        who: int,
+        first: int,
+        many: int,
+        part: int,
+        credit: bool,
+        fault: Fault,
+        how: int,
+        early: bool = False,
     ) -> None:
         """Agree to a plan, and go on to its page or not; half of those who paid are heard of at once."""
         owing = [bill for bill in self.oracle.issued() if bill.owes]
         if credit:
             owing = [bill for bill in owing if self.oracle.spendable(bill.customer_id, bill.currency)] or owing
+        owing = self._may_save() or owing if early else owing
         chosen = self.some_of(self.pick(owing, first), many)
         customer_id = chosen[0].customer_id
         planned, uses = self.plan(chosen, part, credit=credit)
@@ -276,6 +296,15 @@ class PayingRules(Life):
         ]
         attempt: Attempt = Attempt.get_by_id(self.pick(unfinished or list(self.follower.intentions), which))
         return attempt
+
+    def _may_save(self) -> list[Bill]:
+        """The invoices that cost less today."""
+        untouched = [bill for bill in self.oracle.issued() if bill.early_ppm and bill.owes and bill.owes == bill.total]
+        return [
+            bill
+            for bill in untouched
+            if bill.issue_on is not None and self.today <= bill.issue_on + timedelta(days=bill.early_days)
+        ]
 
     def _has_credit(self) -> bool:
         owing = (bill for bill in self.oracle.bills.values() if bill.owes)

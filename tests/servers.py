@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -218,9 +219,9 @@ def environment(
 
 
 def set_clock(folder: Path, now: datetime) -> Path:
-    """Move the clock of every process that was told of this folder."""
+    """Move the clock of every process that was told of this folder; several threads may do so at once."""
     file = folder / "now"
-    unfinished = folder / "now.part"
+    unfinished = folder / f"now.{threading.get_ident()}.part"
     unfinished.write_text(now.isoformat())
     unfinished.rename(file)
     return file

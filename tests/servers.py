@@ -42,14 +42,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(what: str, holds: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
-    """Look until `holds` gives something true, and give it; fail with `what` where it never does."""
+def until(what: str, holds: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS, every: float = 0.01) -> Any:
+    """Look, `every` so many seconds, until `holds` gives something true, and give it; else fail with `what`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = holds()
         if found:
             return found
-        time.sleep(0.01)
+        time.sleep(every)
     raise AssertionError(f"waited {seconds:.0f} s in vain: {what}")
 
 

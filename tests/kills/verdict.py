@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from peewee import fn
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tests.kills.premises import Premises
 
 AFTER_LEASES = timedelta(minutes=5)
-LONGEST_DRAIN_SECONDS = 600.0
+LONGEST_PAUSE_SECONDS = 180.0  # of drawing and sending, in the end
 DRAIN_STEP = timedelta(minutes=2)
 
 
@@ -52,17 +53,22 @@ def pronounce(premises: Premises, notebook: Notebook) -> None:
 
 
 def drain(premises: Premises) -> None:
-    """Nobody is killed any more: everything is drawn, and sent."""
-
-    def done() -> bool:
-        waiting = Mail.select().where(Mail.state.in_(["queued", "sending"])).exists()
-        drawing = Rendering.select().where(Rendering.state.in_(["queued", "drawing"])).exists()
-        return not waiting and not drawing
-
+    """Nobody is killed any more: everything is drawn, and sent. It is waited for as long as it moves."""
     premises.forward(DRAIN_STEP)
-    until("everything is drawn and sent", done, seconds=LONGEST_DRAIN_SECONDS)
+    while left := _unfinished():
+        fewer = partial(_fewer_than, left)
+        until(f"{left} are fewer to draw and send", fewer, seconds=LONGEST_PAUSE_SECONDS, every=1)
     assert Mail.select().where(Mail.state != "accepted").count() == 0, "no mail is given up"
     assert Rendering.select().where(Rendering.state != "stored").count() == 0, "no document is given up"
+
+
+def _fewer_than(left: int) -> bool:
+    return _unfinished() < left
+
+
+def _unfinished() -> int:
+    waiting = Mail.select().where(Mail.state.in_(["queued", "sending"])).count()
+    return int(waiting + Rendering.select().where(Rendering.state.in_(["queued", "drawing"])).count())
 
 
 def _documents(notebook: Notebook) -> None:

@@ -39,7 +39,7 @@ def pronounce(premises: Premises, notebook: Notebook) -> None:
     """Catch up with the card provider once, then look at everything. Raises AssertionError with what is wrong."""
     premises.forward(AFTER_LEASES)  # what a dead process had begun is anybody's now
     stripe_events.reconcile(premises.now())
-    assert notebook.troubles == []
+    assert not notebook.troubles, f"people met trouble: {notebook.troubles}"
     _documents(notebook)
     _payments(notebook)
     sandbox = paying.Sandbox(premises.bank.base_url)
@@ -47,7 +47,8 @@ def pronounce(premises: Premises, notebook: Notebook) -> None:
     _credits(notebook)
     _each_once()
     _mails(premises)
-    assert check.broken() == []
+    broken = check.broken()
+    assert not broken, f"broken: {broken}"
     there, here = money_back.balance_there(sandbox), money_back.books(ledger.CARD_CLEARING)
     assert here == there, f"the books hold {here} at the provider, which holds {there}"
 
@@ -77,14 +78,14 @@ def _documents(notebook: Notebook) -> None:
     for promise in notebook.of("drafted"):
         assert subjects[promise.mark] == 1, f"draft {promise.mark} is there {subjects[promise.mark]} times"
         kept = Invoice.get(Invoice.subject == promise.mark)
-        assert promise.said == f"/admin/invoices/{kept.id}"
+        assert promise.said == f"/admin/invoices/{kept.id}", f"{promise.mark} was said to be at {promise.said}"
     issued = {invoice.id for invoice in Invoice.select(Invoice.id).where(Invoice.status == "issued")}
     for promise in notebook.of("issued"):
         assert int(promise.mark) in issued, f"invoice {promise.mark} was issued"
     pages = Counter(note.reason for note in CreditNote.select(CreditNote.reason))
     for promise in notebook.of("credited"):
         assert pages[promise.mark] == 1, f"credit note {promise.mark} is there {pages[promise.mark]} times"
-        assert CreditNote.get(CreditNote.reason == promise.mark).status == "issued"
+        assert CreditNote.get(CreditNote.reason == promise.mark).status == "issued", f"{promise.mark} is issued"
     _no_hole(Invoice.select(Invoice.series_number).where(Invoice.status == "issued"), notebook.of("issued"))
     _no_hole(CreditNote.select(CreditNote.series_number), notebook.of("credited"))
 
@@ -105,7 +106,10 @@ def _payments(notebook: Notebook) -> None:
     for promise in notebook.of("charged"):
         came = list(Payment.select().where(Payment.attempt == promise.said))
         assert [payment.minor for payment in came] == [promise.minor], f"{promise.said} came {len(came)} times"
-        assert Invoice.get(Invoice.number == promise.mark).balance_minor == given_back[promise.mark]
+        owed = Invoice.get(Invoice.number == promise.mark).balance_minor
+        assert owed == given_back[promise.mark], (
+            f"{promise.mark} owes {owed}, given back was {given_back[promise.mark]}"
+        )
     for promise in notebook.of("recorded"):
         came = list(Payment.select().where(Payment.bank_reference == promise.mark))
         assert [(str(one.id), one.minor) for one in came] == [(promise.said, promise.minor)], (
@@ -118,10 +122,12 @@ def _payments(notebook: Notebook) -> None:
 def _refunds(notebook: Notebook, sandbox: paying.Sandbox) -> None:
     """Refunded: sent back once, here and at the provider."""
     kept = Counter((refund.reason, refund.minor, refund.status) for refund in Refund.select())
-    assert kept == Counter((promise.mark, promise.minor, "succeeded") for promise in notebook.of("refunded"))
+    promised = Counter((promise.mark, promise.minor, "succeeded") for promise in notebook.of("refunded"))
+    assert kept == promised, f"refunded and not promised {kept - promised}, promised and not refunded {promised - kept}"
     listed = sandbox.client().v1.refunds.list({"limit": 100}).auto_paging_iter()
     there = Counter((refund.id, refund.amount) for refund in listed)
-    assert there == Counter((refund.stripe_id, refund.minor) for refund in Refund.select())
+    here = Counter((str(refund.stripe_id), refund.minor) for refund in Refund.select())
+    assert there == here, f"only there {there - here}, only here {here - there}"
 
 
 def _credits(notebook: Notebook) -> None:
@@ -146,7 +152,8 @@ def _each_once() -> None:
         .group_by(Document.credit_note)
         .having(fn.COUNT(Document.id) > 1),
     ):
-        assert list(rows.tuples()) == []
+        twice = list(rows.tuples())
+        assert not twice, f"more than once: {twice}"
     contacts = Counter(contact.customer_id for contact in Contact.select(Contact.customer))
     told: Any = (
         Mail.select(Mail.invoice, fn.COUNT(Mail.id)).where(Mail.event == "invoice_issued").group_by(Mail.invoice)

@@ -1,7 +1,8 @@
 """Forms that act once: a view marked `@once` runs its verb and keeps its outcome in one transaction.
 
-A second sending finds the outcome. A refused or invalid one leaves nothing behind, so it may be corrected and sent
-again under the same id. Not for views that speak to Stripe: those carry the attempt's own nonce.
+A second sending finds the outcome, also where both ran at once and the first stood in its way. A refused or invalid
+one leaves nothing behind, so it may be corrected and sent again under the same id. Not for views that speak to Stripe:
+those carry the attempt's own nonce.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from peewee import IntegrityError
 
 from billing import clock, submissions
 from billing.db import transaction
+from billing.errors import Refusal
 from web import hx, people
 
 if TYPE_CHECKING:
@@ -64,14 +66,14 @@ def once(view: View) -> View:
             abort(400)
         try:
             return _first(key, lambda: make_response(view(*args, **kwargs)))
-        except _NothingDone as answer:
-            return answer.response
-        except IntegrityError:
-            # Another process committed the same form first; if it was not that, the defect is reported as it is.
+        except (_NothingDone, Refusal, IntegrityError) as stopped:
+            # Another process may have committed the same form meanwhile, and what it did is what stood in the way here.
             outcome = _outcome(key)
-            if outcome is None:
-                raise
-            return hx.go(outcome)
+            if outcome is not None:
+                return hx.go(outcome)
+            if isinstance(stopped, _NothingDone):
+                return stopped.response
+            raise
 
     return cast("View", sent)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -40,7 +41,19 @@ def acting(world: World, now: MovedClock) -> Flask:
             return "a form with errors", 422
         return redirect(f"/customers/{name}", 303)
 
+    @anybody
+    @once
+    def claim() -> ResponseReturnValue:
+        unclaimed = (Customer.id == world.acme.id) & (Customer.name != "Claimed")
+        if not Customer.update(version=Customer.version + 1, name="Claimed").where(unclaimed).execute():
+            if request.form["refusal"] == "shown":
+                return "Somebody was first.", 409
+            raise Refusal("Somebody was first.")
+        time.sleep(0.3)  # the others come while this is still running
+        return redirect("/customers/claimed", 303)
+
     made.add_url_rule("/rename", "rename", rename, methods=["POST"])
+    made.add_url_rule("/claim", "claim", claim, methods=["POST"])
     made.add_url_rule("/form", "form", anybody(lambda: render_template_string("{{ form_id() }}")))
     return made
 
@@ -95,22 +108,36 @@ def test_each_page_has_its_own_id(acting: Flask) -> None:
     assert all(len(form_id) == 24 for form_id in ids)
 
 
-def test_sent_many_times_at_once_it_acts_once(world: World, acting: Flask) -> None:
-    before, form = versions(world), {"form_id": fresh_form_id(), "name": "One"}
-    barrier, locations = threading.Barrier(8), []
+def many_times_at_once(acting: Flask, address: str, form: dict[str, str]) -> list[tuple[int, str | None]]:
+    """What eight sendings of one form are answered."""
+    barrier, answers = threading.Barrier(8), list[tuple[int, str | None]]()
 
     def send() -> None:
         with db.connection():
             browser = cast("Client", acting.test_client())
             token = browser.csrf_token()
             barrier.wait()
-            reply = browser.post("/rename", data=form, headers={"X-CSRFToken": token})
-            locations.append((reply.status_code, reply.location))
+            reply = browser.post(address, data=form, headers={"X-CSRFToken": token})
+            answers.append((reply.status_code, reply.location))
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert locations == [(303, "/customers/One")] * 8
+    return answers
+
+
+def test_sent_many_times_at_once_it_acts_once(world: World, acting: Flask) -> None:
+    before, form = versions(world), {"form_id": fresh_form_id(), "name": "One"}
+    assert many_times_at_once(acting, "/rename", form) == [(303, "/customers/One")] * 8
     assert versions(world) == before + 1
+
+
+@pytest.mark.parametrize("refusal", ["raised", "shown"])
+def test_whom_the_first_sending_stood_in_the_way_is_led_where_it_led(world: World, acting: Flask, refusal: str) -> None:
+    before, form = versions(world), {"form_id": fresh_form_id(), "refusal": refusal}
+    assert many_times_at_once(acting, "/claim", form) == [(303, "/customers/claimed")] * 8
+    assert versions(world) == before + 1
+    other = cast("Client", acting.test_client()).post("/claim", data=form | {"form_id": fresh_form_id()})
+    assert other.status_code in {409, 422}, "another form is refused as ever"

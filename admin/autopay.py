@@ -21,7 +21,7 @@ OUTCOMES = {
     "processing": ("On its way", ""),
     "declined": ("Declined, tried again", "red"),
     "needs_person": ("Its holder must confirm; they were mailed a way to pay", "red"),
-    "stopped": ("Declined, not tried again", "red"),
+    "stopped": ("Not charged, and not tried again", "red"),
     "mistake": ("The provider refused the request: look at the worker’s log", "red"),
 }
 

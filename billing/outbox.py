@@ -55,7 +55,7 @@ class Delivery:
     event: str
     recipient: str
     recipient_name: str
-    state: str  # queued, sending, accepted, refused, dead
+    state: str  # queued, sending, accepted, refused, dead, dropped
     error: str
     due_at: datetime
     accepted_at: datetime | None
@@ -158,11 +158,17 @@ def refused(mail: Mail, error: str) -> bool:
     return _finish(mail, state="refused", error=error[:500])
 
 
+def drop(mail: Mail, why: str, at: datetime) -> bool:
+    """What it tells is no longer so: it is not sent. `why` is for staff."""
+    return _finish(mail, state="refused", error=why[:500], dropped_at=at)
+
+
 def for_invoice(invoice_id: int) -> list[Delivery]:
     """The mails of an invoice in the order they were queued, at most MOST_SHOWN, in one statement."""
     its_link = "json_extract(m.context, '$.link_id')" if is_sqlite() else "m.context ->> 'link_id'"
     found = execute(  # the only words put in are one of two constants and a constant limit
-        f"""SELECT m.event, m.recipient, m.recipient_name, m.state, m.error, m.due_at, m.accepted_at,
+        f"""SELECT m.event, m.recipient, m.recipient_name,
+            CASE WHEN m.dropped_at IS NULL THEN m.state ELSE 'dropped' END, m.error, m.due_at, m.accepted_at,
             COALESCE(r.state, ''), l.id, l.expires_at, v.at
         FROM mail m
         LEFT JOIN rendering r ON r.invoice_id = m.invoice_id

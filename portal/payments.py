@@ -47,6 +47,7 @@ NOT_COMPLETED = {
     "unknown_page": ("Payment page closed", "Its time is over, and nothing was paid."),
     "never_opened": ("Payment not started", "Our payment provider did not answer in time."),
     "amount_not_exact": ("Payment not started", "A card cannot pay exactly this amount. Pay by bank transfer instead."),
+    "amount_too_small": ("Payment not started", "A card cannot pay so small an amount. Pay by bank transfer instead."),
     "mistake": ("Payment not started", "Our payment provider could not take it, and your bank was not asked."),
 }
 HEADINGS = {

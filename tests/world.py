@@ -89,10 +89,10 @@ class World:
         invoice = invoices.draft((customer or self.acme).id, content(*lines), by=self.sam, at=at)
         return invoices.issue(invoice.id, on=on, version=invoice.version, by=self.sam, at=at)
 
-    def overdue(self, customer: Customer | None = None) -> Invoice:
+    def overdue(self, customer: Customer | None = None, *lines: invoices.LineContent) -> Invoice:
         """An invoice that was due 20 days ago."""
         at = AT - timedelta(days=50)
-        return self.issued(customer, on=at.date(), at=at)
+        return self.issued(customer, *lines, on=at.date(), at=at)
 
 
 class Pen:

@@ -145,7 +145,7 @@ def _deliver(mail: Mail, connection: SafeConnection, run: Delivered) -> None:
     try:
         _send(mail, connection)
     except letters.NotNeeded as reason:
-        outbox.refused(mail, str(reason))
+        outbox.drop(mail, str(reason), clock.now())
         run.refused += 1
     except Unreachable as reason:
         if reason.began:

@@ -24,16 +24,18 @@ def day_after(on: date, due: date) -> date:
     return max(due, on + AHEAD)
 
 
-def key(invoice: Invoice, due: date, consent: Autopay, email: str) -> str:
-    """What makes a second such mail to one person impossible."""
-    return f"{_beginning(invoice, due, consent)}{email}"
+def key(invoice: Invoice, due: date, consent: Autopay, on: date, email: str) -> str:
+    """What makes a second mail to one person of the same charge on the same day impossible."""
+    return f"{_beginning(invoice, due, consent)}{on}:{email}"
 
 
 def first_day(invoice: Invoice, due: date, consent: Autopay, on: date) -> date | None:
-    """The day from which a cycle may be charged; None until somebody was told."""
+    """The day from which a cycle may be charged; None until somebody was told. What was dropped told nobody."""
     if _was_agreed_to(invoice, due, consent, on):
         return due
-    mails = Mail.select(Mail.key, Mail.context).where((Mail.invoice == invoice.id) & (Mail.event == EVENT))
+    mails = Mail.select(Mail.key, Mail.context).where(
+        (Mail.invoice == invoice.id) & (Mail.event == EVENT) & Mail.dropped_at.is_null()
+    )
     about = _beginning(invoice, due, consent)
     return min((date.fromisoformat(mail.context["on"]) for mail in mails if mail.key.startswith(about)), default=None)
 

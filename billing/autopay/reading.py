@@ -21,6 +21,7 @@ WHY = {
     "stolen_card": "the bank does not accept this card any more",
     "pickup_card": "the bank does not accept this card any more",
     "do_not_try_again": "the bank does not accept this card any more",
+    "amount_too_small": "so small an amount cannot be charged to a card",
     "mistake": "the payment provider refused the request",
     "never_opened": "the payment provider did not answer in time",
 }

@@ -148,6 +148,8 @@ def _carry_out(run: AutopayRun, on: date, at: datetime) -> str:
         except gateway.OutcomeUnknown as unknown:
             log.warning("autopay %s: no answer (%s), the same call is made again", run.run_key, unknown)
             return ""
+        except gateway.TooSmall:
+            attempt = reread(attempt)
         except (gateway.Declined, NotPayableByStripe) as refusal:
             log.error("autopay %s: the call was refused: %s", run.run_key, refusal)  # noqa: TRY400 - the words say it
             _look_at_card(attempt, at=at)
@@ -183,7 +185,7 @@ def _outcome_of(run: AutopayRun, attempt: Attempt) -> tuple[str, str]:
         return "mistake", why
     if why == gateway.NEEDS_PERSON:
         return "needs_person", why
-    if why in gateway.FINAL_REFUSALS or run.try_number >= MOST_TRIES:
+    if why == charging.TOO_SMALL or why in gateway.FINAL_REFUSALS or run.try_number >= MOST_TRIES:
         return "stopped", why
     return "declined", why
 

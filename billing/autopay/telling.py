@@ -52,7 +52,7 @@ def _tell_one(invoice_id: int, on: date, *, at: datetime) -> int:
             return 0
         due, charged_on = told
         for email, name in consents.people_of(consent):
-            key = notice.key(invoice, due, consent, email)
+            key = notice.key(invoice, due, consent, charged_on, email)
             if outbox.is_queued(key):
                 continue
             context = {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NEVER_CHARGED = "never_opened"  # nobody answered in time, and the provider knows of no charge
 MISTAKE = "mistake"  # the provider refused the call itself: nothing was charged, and no bank was asked
+TOO_SMALL = "amount_too_small"  # less than the provider takes by card in this currency
 
 
 def charge(attempt: Attempt, *, at: datetime) -> Attempt:
@@ -43,6 +44,9 @@ def charge(attempt: Attempt, *, at: datetime) -> Attempt:
         return wait_for_twin(attempt)
     except gateway.KeyMismatch:  # an earlier call of ours, with what has changed since
         return look(attempt, at=at, is_over=True)
+    except gateway.TooSmall:
+        give_up(attempt, TOO_SMALL)
+        raise
     except (gateway.Declined, NotPayableByStripe):
         give_up(attempt, MISTAKE)
         raise

@@ -86,6 +86,7 @@ class Mail(Table):
     error = TextField(default="")
     queued_at = Instant()
     accepted_at = Instant(null=True)
+    dropped_at = Instant(null=True)  # it is refused by us: what it tells is no longer so
 
 
 class Rendering(Table):

@@ -158,6 +158,16 @@ def test_the_page_tells_of_each_mail_where_it_stands(world: World, sam: Client) 
     assert "Sent" in after
 
 
+def test_the_page_tells_why_a_mail_was_dropped(world: World, sam: Client) -> None:
+    issued = world.issued()
+    draw(issued)
+    for mail in outbox.claim_due(AT):
+        outbox.drop(mail, "Not sent: the invoice was cancelled first.", AT)
+    text = words(sam.get(f"/admin/invoices/{issued.id}"))
+    assert text.count("Invoice: not sent: the invoice was cancelled first.") == 2
+    assert "refused" not in text
+
+
 def test_who_is_paying_now_is_shown(world: World, sam: Client) -> None:
     issued = world.issued()
     paying(issued, world)

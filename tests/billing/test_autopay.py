@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from billing import autopay, cards, check, comparing, credits, gateway, invoices, payments, refunds
+from billing import autopay, cards, check, comparing, credits, gateway, invoices, outbox, payments, refunds
 from billing.db import transaction
 from billing.instalments import PartContent
 from billing.tables import Activity, Attempt, AutopayRun, Card, Invoice, Mail, Payment
@@ -16,7 +16,7 @@ from tests.billing import paying
 from tests.billing.money_back import paid
 from tests.billing.saved import save_card
 from tests.servers_sandbox import ASKS_ALWAYS
-from tests.world import AT, TODAY, content
+from tests.world import AT, TODAY, content, line
 from web import letters
 
 if TYPE_CHECKING:
@@ -247,6 +247,15 @@ def test_the_news_of_a_decline_that_came_first_counts_once(world: World, sandbox
     assert len(told("autopay_failed")) == 2
 
 
+def test_what_is_too_small_for_a_card_is_left_to_its_payer_and_told(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.overdue(world.acme, line(quantity="1", unit_price="0.29", rate_ppm=0))
+    assert run_on(0).stopped == 1
+    assert outcomes(invoice) == ["stopped"]
+    assert {(context["why"], context["is_off"]) for context in told("autopay_failed")} == {("amount_too_small", False)}
+    assert cards.live(world.acme.id) is not None
+    assert run_on(1) == autopay.Ran()
+
+
 def test_a_card_removed_behind_our_back_ends_autopay(world: World, sandbox: Sandbox, card: Card) -> None:
     invoice = world.overdue()
     sandbox.client().v1.payment_methods.detach(card.stripe_id)
@@ -327,6 +336,21 @@ def test_the_mails_of_autopay_say_what_happened_and_what_comes_next(world: World
     assert "Why: turned off by Bob Hale" in ended.text
     with pytest.raises(letters.NotNeeded):
         letters_of("autopay_upcoming")
+
+
+def test_a_notice_that_was_dropped_is_no_promise_and_is_made_again(world: World, sandbox: Sandbox, card: Card) -> None:
+    invoice = world.issued(on=TODAY - timedelta(days=28), at=AT - timedelta(days=28))
+    assert autopay.tell_upcoming(TODAY, at=AT) == 2
+    page = paying.begin(invoice, world.alice)
+    for mail in outbox.claim_due(AT):
+        if mail.event == "autopay_upcoming":
+            with pytest.raises(letters.NotNeeded) as moot:
+                letters.write(mail)
+            outbox.drop(mail, str(moot.value), AT)
+    payments.cancel(page, by=world.alice, at=AT)
+    assert run_on(3) == autopay.Ran(), "nobody was told"
+    assert {context["on"] for context in told("autopay_upcoming")} == {"2026-11-25", "2026-11-28"}
+    assert run_on(6).paid == 1
 
 
 def test_at_another_account_of_the_provider_nothing_is_charged(world: World, sandbox: Sandbox, card: Card) -> None:

@@ -180,6 +180,8 @@ def test_an_invoice_voided_before_it_left_is_not_sent_and_nobody_is_told_of_a_ca
     assert catcher.to("alice@acme.example") == []
     kept = Mail.get((Mail.event == "invoice_issued") & (Mail.recipient == "alice@acme.example"))
     assert (kept.state, kept.error) == ("refused", "Not sent: the invoice was cancelled first.")
+    assert kept.dropped_at is not None, "by us, and by no server"
+    assert [delivery.state for delivery in outbox.for_invoice(invoice.id)][:2] == ["dropped", "dropped"]
 
 
 def test_whom_an_invoice_reached_is_told_by_name_that_it_is_cancelled(
